@@ -1,0 +1,281 @@
+"""The command line: everything the notebooks and ``make`` do, scriptable.
+
+Exit codes: 0 done, 1 something failed (a notebook, a data file, a comparison), 2 a mistake in the call.
+"""
+
+import json
+import sys
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from replicate import paper as papers
+from replicate import paths
+from replicate.errors import DataError, NotebookFailed, PaperError, UserError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+data_app = typer.Typer(no_args_is_help=True, help="Data sets: where they are, fetch them, check them.")
+app.add_typer(data_app, name="data")
+_WIDTH = None if sys.stdout.isatty() else 120  # a log has no width of its own
+out, err = Console(highlight=False, width=_WIDTH), Console(stderr=True, highlight=False)
+
+PaperName = Annotated[str, typer.Argument(help="A paper's slug, or 'all'.", metavar="PAPER")]
+PresetName = Annotated[str, typer.Option("--preset", help="smoke, default or paper.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@app.command("list")
+def list_papers(as_json: Json = False):
+    """List the papers with their claims and presets."""
+    rows = [_brief(slug) for slug in papers.slugs()]
+    if as_json:
+        return _print_json(rows)
+    for row in rows:
+        out.print(f"[bold]{row['paper']}[/bold]  {row['title']} ({row['year']}, arXiv:{row['arxiv']})")
+        out.print(f"    {row['claims']} claims; presets {', '.join(row['presets'])}")
+
+
+def _brief(slug: str) -> dict[str, object]:
+    paper = papers.load(slug)
+    cited = paper.citation
+    return {
+        "paper": slug,
+        "title": cited.title,
+        "year": cited.year,
+        "arxiv": cited.arxiv,
+        "claims": len(paper.claims),
+        "presets": list(paper.presets),
+    }
+
+
+@app.command()
+def show(paper: PaperName, as_json: Json = False):
+    """Show one paper: claims with their sources and rules, presets, parameters, deviations."""
+    found = papers.load(paper)
+    if as_json:
+        return _print_json(found.model_dump(mode="json"))
+    from replicate.show import print_paper
+
+    print_paper(found, console=out)
+
+
+@app.command()
+def run(
+    paper: PaperName,
+    preset: PresetName = "default",
+    seed: Annotated[int, typer.Option(min=0, help="Base seed of every random stream.")] = 0,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes; default: all cores.")] = None,
+    device: Device = "auto",
+    p: Annotated[list[str] | None, typer.Option("-p", metavar="KEY=VALUE", help="Change a parameter.")] = None,
+    force: Annotated[bool, typer.Option(help="Run the notebook even when nothing changed.")] = False,
+    as_json: Json = False,
+):
+    """Bring results up to date: execute notebooks, write results/<preset>/, print the scorecard."""
+    from replicate import running
+
+    chosen, broken = running.requests(paper, preset, seed=seed, jobs=jobs, device=device, assignments=p or [])
+    outcomes = running.run_all(chosen, console=err if as_json else out, force=force)
+    failed = [*broken, *(o for o in outcomes if o.state == "failed")]
+    if as_json:
+        _print_json([running.as_json(o) for o in outcomes])
+    else:
+        running.print_end(outcomes, preset=preset, console=out)
+    if failed:
+        err.print(f"failed: {', '.join(running.name(f) for f in failed)}")
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(preset: PresetName = "default", device: Device = "auto", as_json: Json = False):
+    """Say for every paper whether its result is up to date, stale, failed, incomplete or running."""
+    from replicate import running, suite
+
+    chosen, _ = running.requests("all", preset, device=device)
+    rows = []
+    for request in chosen:
+        state, reason = suite.state(request)
+        rows.append({"paper": request.paper.slug, "preset": preset, "state": state, "reason": reason})
+    if as_json:
+        return _print_json(rows)
+    for row in rows:
+        out.print(f"{row['paper']:28} {row['state']:12} {row['reason']}")
+
+
+@app.command()
+def why(paper: PaperName, preset: PresetName = "default", device: Device = "auto", as_json: Json = False):
+    """Name the ingredient (parameter, module, library, data) for which a paper would run again."""
+    from replicate import running, suite
+
+    chosen, _ = running.requests(paper, preset, device=device)
+    reasons = {r.paper.slug: suite.why(r) for r in chosen}
+    if as_json:
+        return _print_json(reasons)
+    for slug, lines in reasons.items():
+        for line in lines or ["up to date"]:
+            out.print(f"{slug}: {line}")
+
+
+@app.command()
+def report(
+    preset: PresetName = "default",
+    show: Annotated[
+        Literal["scorecard", "tables", "figures", "pages"], typer.Option(help="What to print.")
+    ] = "scorecard",
+    as_json: Json = False,
+):
+    """Write scorecard and pages from the result files; print the scorecard or where files are."""
+    from replicate import report as reports
+
+    folder = paths.results_dir(papers_preset(preset))
+    found, problems = reports.results(folder)
+    if not found and not problems:
+        raise UserError(f"no results for preset {preset!r} in {folder}: run 'make PRESET={preset}' first")
+    written = reports.write(folder)
+    claims = reports.claims_table(found)
+    if as_json:
+        return _print_json(json.loads((folder / "scorecard.json").read_text()))
+    if show == "scorecard":
+        return reports.print_scorecard(claims, problems, preset=preset, console=out)
+    files = written if show == "pages" else [f for r in found for f in r.files(show)]
+    for path in files:
+        typer.echo(path)
+
+
+@app.command()
+def compare(paper: PaperName = "all", preset: PresetName = "default", as_json: Json = False):
+    """Compare this machine's results with the repository's snapshot; exit 1 when they differ."""
+    from dataclasses import asdict
+
+    from replicate.compare import compare as compare_runs
+
+    differences = {
+        slug: compare_runs(papers.load(slug), paths.results_dir(preset) / slug, paths.reference_dir(preset) / slug)
+        for slug in _chosen(paper, preset)
+    }
+    if as_json:
+        _print_json({s: [{**asdict(d), "ok": d.ok} for d in ds] for s, ds in differences.items()})
+    else:
+        for slug, found in differences.items():
+            for d in found:
+                mark = "[green]same[/green]" if d.ok else "[red]differs[/red]"
+                detail = f"{d.rows} rows, {d.unmatched} unmatched, {d.beyond} beyond tolerance, largest {d.largest:.3g}"
+                out.print(f"{slug} {d.table}/{d.metric}: {mark} ({detail}; {d.why})")
+    if any(not d.ok for found in differences.values() for d in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def snapshot(paper: PaperName, preset: PresetName = "default"):
+    """Keep complete results as the repository's snapshot (tables, SVG figures, claims, manifest)."""
+    from replicate.compare import snapshot as keep
+
+    for slug in _chosen(paper, preset):
+        files = keep(paths.results_dir(preset) / slug, paths.reference_dir(preset) / slug)
+        out.print(f"{slug}: {len(files)} files in {paths.reference_dir(preset) / slug}")
+
+
+@app.command()
+def readme():
+    """Write the scorecard of the committed snapshot into README.md."""
+    from replicate.readme import write
+
+    typer.echo(write())
+
+
+@app.command()
+def notebooks(paper: PaperName):
+    """Write the outputs stored with a notebook anew (preset smoke); commit the file afterwards."""
+    from replicate.stored_outputs import refresh
+
+    for slug in _chosen(paper, "smoke"):
+        typer.echo(refresh(papers.load(slug)))
+
+
+@data_app.command("list")
+def data_list(as_json: Json = False):
+    """List every registered file: where it is now, size, licence."""
+    from dataclasses import asdict
+
+    from replicate import datasets
+
+    rows = [asdict(s) for s in datasets.status()]
+    if as_json:
+        return _print_json(rows)
+    for row in rows:
+        size = f"{(row['bytes'] or 0) / 1e6:8.1f} MB"
+        out.print(
+            f"{row['name']:48} {size}  {row['state']:10} {row['where']}  [dim]{row['licence']}[/dim]",
+            soft_wrap=True,
+        )
+
+
+@data_app.command("fetch")
+def data_fetch(dataset: Annotated[str, typer.Argument(help="A data set, a file's name, or 'all'.")] = "all"):
+    """Fetch and verify a data set's files; files at hand are only verified."""
+    from replicate import datasets
+
+    failed = []
+    for name in _files(dataset):
+        try:
+            typer.echo(f"{name}: {datasets.fetch(name)}")
+        except DataError as error:
+            failed.append(name)
+            err.print(f"{name}: {error}")
+    if failed:
+        raise typer.Exit(1)
+
+
+@data_app.command("verify")
+def data_verify(dataset: Annotated[str, typer.Argument(help="A data set, a file's name, or 'all'.")] = "all"):
+    """Check the files at hand against their registered hashes; exit 1 when one is damaged."""
+    from replicate import datasets
+
+    bad = False
+    for name in _files(dataset):
+        found = datasets.verify(name)
+        bad |= found.state == "corrupt"
+        out.print(f"{name}: {found.state} {found.where}", soft_wrap=True)
+    if bad:
+        raise typer.Exit(1)
+
+
+def _files(dataset: str) -> list[str]:
+    from replicate import datasets
+
+    if dataset in datasets.names():
+        return [dataset]
+    return datasets.names(None if dataset == "all" else dataset)
+
+
+def _chosen(paper: str, preset: str) -> list[str]:
+    papers_preset(preset)
+    return papers.slugs() if paper == "all" else [papers.load(paper).slug]
+
+
+def papers_preset(name: str) -> str:
+    """Return the preset's name, refusing unknown ones."""
+    if name not in papers.PRESETS:
+        raise UserError(f"unknown preset {name!r}: {papers.nearest(name, papers.PRESETS)}")
+    return name
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2, allow_nan=True))
+
+
+def main() -> None:
+    """Run the command line; mistakes become one line on stderr, never a traceback."""
+    try:
+        app()
+    except (UserError, PaperError) as error:
+        err.print(f"replicate: {error}", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except (DataError, NotebookFailed) as error:
+        err.print(f"replicate: {error}", markup=False, soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Registered data files and their loaders; importing this loads neither torch, pooch nor scikit-learn."""
+
+from replicate.datasets._download import Unavailable
+from replicate.datasets._sources import Source
+from replicate.datasets.cifar10 import load_cifar10
+from replicate.datasets.digits import load_digits
+from replicate.datasets.fetch import FileStatus, data_hash, entry, fetch, locate, names, status, verify
+from replicate.datasets.images import ImageData
+from replicate.datasets.mnist import load_mnist
+from replicate.datasets.registry import Entry, Registry, default_registry
+
+__all__ = [
+    "Entry",
+    "FileStatus",
+    "ImageData",
+    "Registry",
+    "Source",
+    "Unavailable",
+    "data_hash",
+    "default_registry",
+    "entry",
+    "fetch",
+    "load_cifar10",
+    "load_digits",
+    "load_mnist",
+    "locate",
+    "names",
+    "status",
+    "verify",
+]

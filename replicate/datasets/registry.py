@@ -1,0 +1,171 @@
+"""The registry: which data files exist, where they come from and which bytes are the right ones."""
+
+import functools
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
+
+from replicate.errors import UserError, nearest
+from replicate.paths import PACKAGE, project_root
+
+
+def _relative_path(text: str) -> str:
+    """Refuse names that could leave the folder they are looked up in."""
+    parts = text.split("/")
+    if PurePosixPath(text).is_absolute() or "\\" in text or {"", ".", ".."} & set(parts):
+        raise ValueError("must be a relative path with forward slashes and without '.' or '..'")
+    return text
+
+
+def _hex(digits: int):
+    def check(text: str) -> str:
+        if not re.fullmatch(rf"[0-9a-f]{{{digits}}}", text):
+            raise ValueError(f"must be {digits} lower-case hexadecimal digits")
+        return text
+
+    return AfterValidator(check)
+
+
+def _web_addresses(urls: tuple[str, ...]) -> tuple[str, ...]:
+    for url in urls:
+        if not url.startswith(("https://", "http://")):
+            raise ValueError(f"{url!r} must start with https:// or http://")
+    return urls
+
+
+RelativePath = Annotated[str, AfterValidator(_relative_path)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Entry(BaseModel):
+    """One data file: a table of ``registry.toml``, whose comments explain the fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: RelativePath
+    dataset: Text
+    bytes: Annotated[int, Field(gt=0)]
+    # TOML has lists only; strict mode would ask for a tuple.
+    urls: Annotated[tuple[str, ...], Strict(False), AfterValidator(_web_addresses)]
+    licence: Text
+    origin: Text
+    citation: Text
+    sha256: Annotated[str, _hex(64)] | None = None
+    md5: Annotated[str, _hex(32)] | None = None
+    embedded: RelativePath | None = None
+    bundled: Text | None = None
+    hint: Text | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Entry":
+        if (self.sha256 is None) == (self.md5 is None):
+            raise ValueError("give exactly one of sha256 and md5")
+        if not (self.urls or self.embedded or self.bundled or self.hint):
+            raise ValueError("urls is empty: give embedded, bundled or a hint how to get the file")
+        return self
+
+    @property
+    def algorithm(self) -> str:
+        """The name of the hash, as hashlib spells it."""
+        return "sha256" if self.sha256 else "md5"
+
+    @property
+    def checksum(self) -> str:
+        """The expected hash in lower-case hexadecimal digits."""
+        return self.sha256 or self.md5 or ""
+
+
+@dataclass(frozen=True, eq=False)
+class Registry:
+    """Entries by name, and the folder that holds embedded and downloaded files.
+
+    Args:
+        entries: file name -> entry, in the order of the file.
+        path: the TOML file the entries come from, for messages.
+        data_dir: holds embedded files and ``cache/``; ``None`` is the project's ``data/``.
+    """
+
+    entries: Mapping[str, Entry]
+    path: Path
+    data_dir: Path | None = None
+
+    @classmethod
+    def from_toml(cls, path: Path, *, data_dir: Path | None = None) -> "Registry":
+        """Read and validate a registry; a ``UserError`` names the file, the table and the key."""
+        path = Path(path)
+        try:
+            tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise UserError(f"{path}: cannot be read as TOML: {error}") from None
+        entries = {name: _parse_entry(name, table, path) for name, table in tables.items()}
+        return cls(MappingProxyType(entries), path, data_dir)
+
+    @property
+    def data_folder(self) -> Path:
+        """The folder with the embedded files."""
+        return self.data_dir or project_root() / "data"
+
+    @property
+    def cache_folder(self) -> Path:
+        """The folder downloads land in, under their registry names."""
+        return self.data_folder / "cache"
+
+    def entry(self, name: str) -> Entry:
+        """Return the entry called ``name``; a ``UserError`` proposes the nearest one."""
+        if name not in self.entries:
+            raise UserError(f"no data file {name!r} in {self.path.name}: {nearest(name, self.entries)}")
+        return self.entries[name]
+
+    def datasets(self) -> list[str]:
+        """Return the names of the groups, sorted."""
+        return sorted({entry.dataset for entry in self.entries.values()})
+
+    def names(self, dataset: str | None = None) -> list[str]:
+        """Return the file names of one dataset, or all, in the order of the registry."""
+        if dataset is not None and dataset not in self.datasets():
+            raise UserError(f"no dataset {dataset!r} in {self.path.name}: {nearest(dataset, self.datasets())}")
+        return [name for name, entry in self.entries.items() if dataset in (None, entry.dataset)]
+
+    def data_hash(self, dataset: str) -> str:
+        """Return 12 hexadecimal digits that change when any registered byte of ``dataset`` does.
+
+        Computed from the registry alone, so it is cheap enough for cache keys and manifests; independent of
+        the order of the tables, of where files lie and of their licence texts.
+        """
+        lines = sorted(f"{name} {self.entry(name).checksum}\n" for name in self.names(dataset))
+        return hashlib.sha256("".join(lines).encode()).hexdigest()[:12]
+
+
+@functools.cache
+def default_registry() -> Registry:
+    """Return the registry that ships with the package."""
+    return Registry.from_toml(PACKAGE / "datasets" / "registry.toml")
+
+
+def _parse_entry(name: str, table: object, path: Path) -> Entry:
+    where = f"{path}: [{name!r}]"
+    if not isinstance(table, dict):
+        raise UserError(f"{where}: must be a table with the fields of one file, found {table!r}")
+    try:
+        return Entry.model_validate({**table, "name": name})
+    except ValidationError as error:
+        problems = "; ".join(_describe(problem) for problem in error.errors())
+        raise UserError(f"{where}: {problems}") from None
+
+
+def _describe(problem: Mapping) -> str:
+    """Turn one of pydantic's problems into ``key: what is wrong, found …``."""
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {key!r}: {nearest(key, set(Entry.model_fields) - {'name'})}"
+    if problem["type"] == "missing":
+        return f"{key}: this key is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}, found {problem['input']!r}" if key else message

@@ -1,0 +1,35 @@
+"""The scorecard in README.md, generated from the committed snapshot so that it stays true."""
+
+from pathlib import Path
+
+from replicate import atomic, report
+from replicate.paths import project_root, reference_dir
+
+BEGIN = "<!-- scorecard: begin (written by `replicate readme`) -->"
+END = "<!-- scorecard: end -->"
+
+
+def scorecard_block(preset: str = "default") -> str:
+    """Return the counts and the scorecard of the committed snapshot as Markdown."""
+    found, _ = report.results(reference_dir(preset))
+    claims = report.claims_table(found)
+    return f"{report.summary(claims)}.\n\n{report.markdown(claims)}" if len(claims) else "No snapshot yet.\n"
+
+
+def updated(text: str) -> str:
+    """Return README text with the block between its two marks replaced.
+
+    Raises:
+        ValueError: the marks are missing.
+    """
+    if BEGIN not in text or END not in text:
+        raise ValueError(f"README.md lacks the marks {BEGIN!r} and {END!r}: put them where the scorecard belongs")
+    head, rest = text.split(BEGIN, 1)
+    return f"{head}{BEGIN}\n\n{scorecard_block()}\n{END}{rest.split(END, 1)[1]}"
+
+
+def write() -> Path:
+    """Rewrite the block in README.md and return the file's path."""
+    path = project_root() / "README.md"
+    atomic.write_text(path, updated(path.read_text(encoding="utf-8")))
+    return path

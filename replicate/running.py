@@ -1,0 +1,138 @@
+"""What ``replicate run`` does between the command line and the suite: choose, show progress, sum up."""
+
+import time
+from collections.abc import Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from replicate import device as devices
+from replicate import paper as papers
+from replicate import parameters, paths, report, suite, sweep
+from replicate.errors import PaperError, UserError, nearest
+from replicate.progress import Progress
+from replicate.suite import Outcome, Request
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A paper that cannot even be read."""
+
+    slug: str
+    detail: str
+
+
+def requests(
+    paper: str, preset: str, *, seed=0, jobs=None, device="auto", assignments: Iterable[str] = ()
+) -> tuple[list[Request], list[Broken]]:
+    """Turn the command line into requests; check everything before anything runs.
+
+    Raises:
+        UserError: unknown paper, preset, device or parameter (names the nearest), or parameters for 'all'.
+    """
+    if preset not in papers.PRESETS:
+        raise UserError(f"unknown preset {preset!r}: {nearest(preset, papers.PRESETS)}")
+    if paper == "all" and assignments:
+        raise UserError("-p changes one paper's parameter: name the paper instead of 'all'")
+    if paper != "all" and paper not in papers.slugs():
+        raise UserError(f"unknown paper {paper!r}: {nearest(paper, [*papers.slugs(), 'all'])}")
+    resolved, workers = devices.resolve(device), jobs or sweep.default_jobs()
+    chosen, broken = [], []
+    for slug in papers.slugs() if paper == "all" else [paper]:
+        try:
+            loaded = papers.load(slug)
+        except PaperError as error:
+            if paper != "all":
+                raise
+            broken.append(Broken(slug, str(error)))
+            continue
+        known = loaded.preset(preset).parameters
+        overrides = parameters.parse_assignments(list(assignments), known, slug=slug)
+        chosen.append(Request(loaded, preset, seed, resolved, workers, overrides))
+        suite.check_overrides(chosen[-1])
+    return chosen, broken
+
+
+def run_all(chosen: list[Request], *, console: Console, force: bool = False) -> list[Outcome]:
+    """Run the requests one after the other, each with all workers; a failure does not stop the rest."""
+    outcomes = []
+    for request in chosen:
+        with _live(request, console) as on_poll:
+            outcome = suite.bring_up_to_date(request, force=force, on_poll=on_poll)
+        outcomes.append(outcome)
+        _say(outcome, console)
+    return outcomes
+
+
+def _say(outcome: Outcome, console: Console) -> None:
+    slug = outcome.request.name
+    if outcome.state == "cached":
+        console.print(f"{slug}: up to date")
+    elif outcome.state == "ran":
+        console.print(f"{slug}: done in {outcome.seconds:.0f} s, {outcome.detail}", soft_wrap=True)
+    else:
+        console.print(f"{slug}: FAILED after {outcome.seconds:.0f} s", style="red")
+        console.print(outcome.detail, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _live(request: Request, console: Console):
+    """Show one bar for the running experiment on a terminal; say nothing elsewhere."""
+    if not console.is_terminal:
+        if suite.why(request):
+            console.print(f"{request.name}: running, preset {request.preset}, {request.jobs} workers")
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Bars(*columns, console=console, transient=True) as bars:
+        task = bars.add_task(f"{request.name}: starting", total=None, left="")
+
+        def show(progress: Progress | None) -> None:
+            if progress is not None:
+                left = progress.seconds_left()
+                words = "" if left is None else f"about {_duration(left)} left in this experiment"
+                text = f"{request.name}: {progress.experiment}"
+                bars.update(task, description=text, completed=progress.done, total=progress.total, left=words)
+
+        yield show
+
+
+def _duration(seconds: float) -> str:
+    return time.strftime("%H:%M:%S" if seconds >= 3600 else "%M:%S", time.gmtime(max(0, seconds)))
+
+
+def print_end(outcomes: list[Outcome], *, preset: str, console: Console) -> None:
+    """Print the scorecard of the preset, or the verdicts of runs with changed parameters."""
+    if outcomes and all(o.state == "cached" for o in outcomes):
+        console.print(f"nothing to do, {len(outcomes)} cached")
+    folder = paths.results_dir(preset)
+    found, problems = report.results(folder)
+    if found:
+        report.write(folder)
+    report.print_scorecard(report.claims_table(found), problems, preset=preset, console=console)
+
+
+def as_json(outcome: Outcome) -> dict[str, object]:
+    """Return an outcome as plain data."""
+    return {
+        "paper": outcome.request.paper.slug,
+        "name": outcome.request.name,
+        "preset": outcome.request.preset,
+        "state": outcome.state,
+        "seconds": round(outcome.seconds, 2),
+        "detail": outcome.detail,
+    }
+
+
+def name(failure: Outcome | Broken) -> str:
+    """Return how to call a failed paper in the closing line."""
+    return failure.request.name if isinstance(failure, Outcome) else f"{failure.slug} ({failure.detail})"

@@ -1,0 +1,127 @@
+"""What the deep-learning papers share: data on the device, one training loop, accuracy."""
+
+import math
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from replicate.errors import nearest
+from replicate.seeds import Seed
+
+
+def stream(seed: int, purpose: str) -> torch.Generator:
+    """Return a CPU generator for a purpose ("theta0", "projection", "order"), independent of other purposes.
+
+    Two generators seeded with the same integer give the same numbers; mixing in the purpose keeps the initial
+    weights and the projection of one seed uncorrelated. Raises ``ValueError`` for a negative seed.
+    """
+    return Seed(seed, 0).torch(purpose)
+
+
+def make_optimizer(
+    name: str,
+    parameters: Iterable[Tensor],
+    *,
+    lr: float,
+    betas: tuple[float, float] = (0.9, 0.99),
+    momentum: float = 0.9,
+) -> torch.optim.Optimizer:
+    """Return "adam" (``betas``), "sgd" (``momentum``) or "rmsprop"; raise ``ValueError`` for another name."""
+    makers = {
+        "adam": lambda p: torch.optim.Adam(p, lr=lr, betas=betas),
+        "sgd": lambda p: torch.optim.SGD(p, lr=lr, momentum=momentum),
+        "rmsprop": lambda p: torch.optim.RMSprop(p, lr=lr),
+    }
+    if name not in makers:
+        raise ValueError(f"unknown optimizer {name!r}; {nearest(name, makers)}")
+    return makers[name](list(parameters))
+
+
+def train(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    epochs: int,
+    batch_size: int,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    schedule: str = "constant",
+    l2: float = 0.0,
+    scale: float | None = None,
+    on_epoch: Callable[[int, float], None] | None = None,
+) -> list[float]:
+    """Minimise cross-entropy ``+ l2 * sum(kernel^2)`` and return the mean training loss of each epoch.
+
+    ``images`` ``(n, ...)`` and ``labels`` ``(n,)`` int64 live on the model's device, images preferably as
+    uint8; a batch is converted when used (see `batch_input`). Order: a new permutation from the CPU
+    ``generator`` each epoch, so it is the same on every device; the last, smaller batch is kept.
+    ``schedule``: "constant" or "cosine" (from the optimiser's rate to 0 over all steps).
+    ``on_epoch(epoch, loss)`` is called after each epoch, counted from 1.
+    """
+    rates = _schedule(schedule, optimizer, epochs * math.ceil(len(images) / batch_size))
+    losses = []
+    for epoch in range(epochs):
+        model.train()
+        total = torch.zeros((), device=images.device)
+        order = torch.randperm(len(images), generator=generator).to(images.device)
+        for batch in order.split(batch_size):
+            _set_rates(optimizer, next(rates))
+            x = batch_input(images.index_select(0, batch), scale)
+            loss = F.cross_entropy(model(x), labels.index_select(0, batch))
+            total += loss.detach() * len(batch)
+            if l2:
+                loss = loss + l2 * kernel_penalty(model)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+        losses.append(total.item() / len(images))  # the only synchronisation of the epoch
+        if on_epoch is not None:
+            on_epoch(epoch + 1, losses[-1])
+    return losses
+
+
+@torch.no_grad()
+def accuracy(
+    model: nn.Module, images: Tensor, labels: Tensor, *, batch_size: int = 1000, scale: float | None = None
+) -> float:
+    """Return the fraction of images whose largest logit is the label; sets evaluation mode."""
+    model.eval()
+    correct = torch.zeros((), dtype=torch.int64, device=images.device)
+    for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+        correct += (model(batch_input(x, scale)).argmax(1) == y).sum()
+    return correct.item() / len(images)
+
+
+def batch_input(images: Tensor, scale: float | None = None) -> Tensor:
+    """Return ``images / scale``; integers become float32, by default divided by 255, floats by 1."""
+    if images.is_floating_point():
+        return images if scale is None else images / scale
+    return images.to(torch.float32).div_(255.0 if scale is None else scale)
+
+
+def kernel_penalty(model: nn.Module) -> Tensor:
+    """Return ``sum(w^2)`` over kernels, no factor 1/2; a model may define its own ``kernel_penalty()``."""
+    if hasattr(model, "kernel_penalty"):
+        return model.kernel_penalty()
+    return sum(p.square().sum() for name, p in model.named_parameters() if is_kernel(name, p))
+
+
+def is_kernel(name: str, parameter: Tensor) -> bool:
+    """Return whether this is a kernel: at least two axes and not called a bias (untied biases have three)."""
+    return parameter.ndim >= 2 and not name.rsplit(".", 1)[-1].startswith("bias")
+
+
+def _schedule(name: str, optimizer: torch.optim.Optimizer, steps: int):
+    factors = {"constant": lambda u: 1.0, "cosine": lambda u: 0.5 * (1 + math.cos(math.pi * u))}
+    if name not in factors:
+        raise ValueError(f"unknown schedule {name!r}; {nearest(name, factors)}")
+    start = [group["lr"] for group in optimizer.param_groups]
+    return ([lr * factors[name](step / steps) for lr in start] for step in range(steps))
+
+
+def _set_rates(optimizer: torch.optim.Optimizer, rates: list[float]) -> None:
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate

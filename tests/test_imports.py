@@ -1,0 +1,20 @@
+"""The import rules of .importlinter hold."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_import_rules_hold():
+    """Papers that import each other, or shared code that knows papers, could not be deleted or added freely."""
+    code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_importing_the_package_does_not_import_torch():
+    """The command line must answer at once."""
+    code = "import sys, replicate.cli, replicate.running; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
