@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from replicate.measurement import Measurement
-from replicate.paper import Claim, Paper
+from replicate.claim import Claim
+from replicate.paper import Paper
 from replicate.verdicts import judge
 
 COLUMNS = [

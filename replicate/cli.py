@@ -262,7 +262,7 @@ def papers_preset(name: str) -> str:
 
 
 def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, allow_nan=True))
+    typer.echo(json.dumps(value, indent=2, default=str))
 
 
 def main() -> None:

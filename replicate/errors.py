@@ -21,7 +21,11 @@ class NotebookFailed(Exception):
 
 
 class UnitFailed(Exception):
-    """One or more units of work in a sweep raised."""
+    """One or more units of work in a sweep raised, or a worker process died."""
+
+
+class StaleCode(Exception):
+    """A module was edited after the process that imported it had started."""
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

@@ -55,6 +55,14 @@ def module_sources(name: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def edited_since(name: str, moment: float) -> list[str]:
+    """Return the modules ``name`` is made of whose files were written after ``moment`` (seconds since 1970).
+
+    A process that started before holds the older code, and would store its results under the newer code's hash.
+    """
+    return [m for m in module_sources(name) if module_file(m).stat().st_mtime > moment]
+
+
 def library_versions(name: str) -> dict[str, str]:
     """Return ``{distribution: version}`` of the libraries imported by a module and its package imports."""
     tops = set()

@@ -16,8 +16,9 @@ def project_root() -> Path:
 
 
 def papers_dir() -> Path:
-    """Return the folder with one subfolder per paper."""
-    return PACKAGE / "papers"
+    """Return the folder with one subfolder per paper: ``$REPLICATE_PAPERS`` or the package's own."""
+    override = os.environ.get("REPLICATE_PAPERS")
+    return Path(override).resolve() if override else PACKAGE / "papers"
 
 
 def notebooks_dir() -> Path:

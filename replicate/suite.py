@@ -5,6 +5,7 @@ are written and the manifest lists every file does the folder take the target's 
 before leaves the last good result as it was and shows as *failed* or *incomplete*.
 """
 
+import glob
 import hashlib
 import json
 import os
@@ -107,8 +108,9 @@ def bring_up_to_date(
         if not force and not why(request):
             return Outcome(request, "cached")
         started = time.monotonic()
-        staging = folder / f".{request.name}.partial"
-        shutil.rmtree(staging, ignore_errors=True)  # left by a run that was killed; we hold the lock
+        for left in folder.glob(f".{glob.escape(request.name)}.partial-*"):  # by killed runs; we hold the lock
+            shutil.rmtree(left, ignore_errors=True)
+        staging = folder / f".{request.name}.partial-{time.time_ns()}"  # new: a killed run's kernel may still write
         staging.mkdir()
         try:
             _execute(request, staging, on_poll)

@@ -22,10 +22,12 @@ from pathlib import Path
 
 import joblib
 import pandas as pd
+import psutil
+from joblib.externals.loky import BrokenProcessPool
 from threadpoolctl import threadpool_limits
 
 from replicate import fingerprint
-from replicate.errors import UnitFailed
+from replicate.errors import StaleCode, UnitFailed
 from replicate.paths import unit_cache_dir
 from replicate.progress import Reporter
 from replicate.seeds import Seed
@@ -34,6 +36,10 @@ from replicate.unit_cache import Row, UnitCache, UnitResult, plain_items, plain_
 Unit = Callable[..., list[Row]]
 Config = Mapping[str, object]
 _LAST_COLUMNS = ["dataset", "seed", "step", "metric", "value", "unit", "split", "n", "status"]
+_WORKER_DIED = (
+    "a worker process of {} was killed, most often because memory ran out with {} of them: "
+    "run again with fewer (JOBS=1); finished units are cached"
+)
 _RESERVED = {"paper", "experiment", "seed", "metric", "value", "status"}  # not for configurations
 
 
@@ -90,7 +96,8 @@ class Sweeper:
         """Run ``unit`` for every (configuration, replicate) and return a tidy frame and its cost.
 
         Raises:
-            UnitFailed: at least one unit raised; all others were computed and cached.
+            UnitFailed: at least one unit raised, or a worker died; all others were computed and cached.
+            StaleCode: a module was edited after this process had started.
             TypeError: a unit that is not a module's own function, or a value that JSON cannot hold.
             ValueError: a configuration uses the name of a result's column.
         """
@@ -116,6 +123,7 @@ class Sweeper:
 
     def _ingredients(self, unit: Unit) -> dict[str, object]:
         """Everything but configuration and seed that a result depends on."""
+        _refuse_stale_code(unit)
         sources = fingerprint.module_sources(unit.__module__) or _own_source(unit)
         versions = fingerprint.library_versions(unit.__module__)
         return {
@@ -143,7 +151,10 @@ class Sweeper:
             return
         with joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
             workers = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch=jobs)
-            yield from workers(calls)
+            try:
+                yield from workers(calls)
+            except BrokenProcessPool:
+                raise UnitFailed(_WORKER_DIED.format(unit.__name__, jobs)) from None
 
     def _frame(self, unit: Unit, tasks: list[Task], results: Mapping[str, UnitResult]) -> pd.DataFrame:
         names = {"paper": self.paper, "experiment": unit.__name__}
@@ -190,6 +201,15 @@ def _check_unit(unit: Unit) -> None:
         raise TypeError(f"{unit!r} is not a module's own function: its key would miss what it captures")
     if not Path(inspect.getsourcefile(unit) or "").is_file():
         raise TypeError(f"{unit.__name__} has no source file: move it from the notebook into a module")
+
+
+def _refuse_stale_code(unit: Unit) -> None:
+    """Refuse to compute with code that was edited after this process, perhaps a live kernel, had started."""
+    if edited := fingerprint.edited_since(unit.__module__, psutil.Process().create_time()):
+        raise StaleCode(
+            f"{', '.join(edited)} changed after this kernel started, so it may still run the old code: "
+            "restart the kernel and run again; finished units are cached"
+        )
 
 
 def _takes_device(unit: Unit) -> bool:

@@ -100,7 +100,7 @@ def isolated(tmp_path, monkeypatch):
         place.mkdir()
     monkeypatch.setenv("REPLICATE_ROOT", str(places.root))
     monkeypatch.setenv("REPLICATE_CACHE", str(places.cache))
-    monkeypatch.setattr(paper, "papers_dir", lambda: places.papers)
+    monkeypatch.setenv("REPLICATE_PAPERS", str(places.papers))
     return places
 
 

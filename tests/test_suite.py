@@ -42,7 +42,6 @@ def request_(toy, isolated, monkeypatch, tmp_path):
     """Return the request for a toy paper that runs in a second or two."""
     (isolated.root / "notebooks").mkdir()
     (tmp_path / "toy_units.py").write_text(UNIT_MODULE)
-    monkeypatch.setenv("REPLICATE_PAPERS", str(isolated.papers))
     monkeypatch.setenv("TOY_LOG", str(tmp_path / "log"))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path) + os.pathsep + os.environ.get("PYTHONPATH", ""))
     monkeypatch.delenv("TOY_WAIT", raising=False)

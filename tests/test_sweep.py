@@ -7,14 +7,14 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from replicate import fingerprint, sweep
-from replicate.errors import UnitFailed
+from replicate.errors import StaleCode, UnitFailed
 from replicate.seeds import Seed
 from replicate.sweep import Cost, Sweeper, grid
 
@@ -303,7 +303,7 @@ def test_a_killed_worker_keeps_what_was_finished(units, sweeper, log, tmp_path):
     """The out-of-memory killer takes one worker: the sweep must end with an error, and resume."""
     (tmp_path / "gate").touch()
     todo = work(6, log=str(log), gate=str(tmp_path / "gate"))
-    with pytest.raises(TerminatedWorkerError):
+    with pytest.raises(UnitFailed, match="worker process of dies was killed.*JOBS=1"):
         sweeper(jobs=2)(units.dies, todo)
     finished = len(cached(tmp_path / "cache"))
     assert finished >= 2
@@ -495,3 +495,13 @@ def test_progress_counts_cached_and_computed(units, sweeper, tmp_path, monkeypat
     sweeper()(units.noise, work(5))
     state = progress.read(tmp_path / "p.json")
     assert (state.experiment, state.total, state.done, state.cached) == ("noise", 5, 5, 2)
+
+
+def test_code_edited_under_a_live_process_is_refused(units, sweeper, monkeypatch):
+    """A kernel holds the code it imported; storing its results under the new file's hash would poison the cache."""
+    monkeypatch.setattr(fingerprint, "module_file", lambda name: Path(units.__file__))
+    os.utime(units.__file__, (time.time() + 60,) * 2)
+    with pytest.raises(StaleCode, match="changed after this kernel started.*restart the kernel"):
+        sweeper()(units.noise, [({"i": 0}, 0)])
+    os.utime(units.__file__, (0, 0))
+    assert len(sweeper()(units.noise, [({"i": 0}, 0)])[0]) == 2

@@ -35,14 +35,17 @@ from .fieller import Line, crossing_interval, fit_line
 __all__ = ["D90", "Interval", "bootstrap", "elasticity", "first_crossing", "fit_threshold"]
 __all__ += ["median_crossing", "ratio"]
 
+_FALL = 0.05  # no noise between runs: their spread near the threshold is below 0.015
+
 
 @dataclass(frozen=True)
 class D90:
     """A fitted d90. ``status`` is "estimated" or says why there is no number (then estimate is nan).
 
     ``below``: every run stays at or under the threshold, d90 > ``high_dim``. ``above``: every run
-    exceeds it, d90 < ``low_dim``. ``slope``: accuracy does not grow with d. ``extrapolated``: the
-    fitted crossing lies outside the dimensions that were run.
+    exceeds it, d90 < ``low_dim``. ``falls``: every run stays under the threshold and accuracy falls again by
+    more than 0.05 at the largest d, so training failed there and nothing bounds d90. ``slope``: accuracy
+    does not grow with d. ``extrapolated``: the fitted crossing lies outside the dimensions that were run.
     """
 
     status: str
@@ -75,7 +78,7 @@ class D90:
         if self.bracketed:
             return f"{self.estimate:.4g} ({self.low:.4g} to {self.high:.4g})"
         bound = {"below": f" (>= {self.high_dim})", "above": f" (<= {self.low_dim})"}.get(self.status, "")
-        return f"not bracketed{bound}"
+        return f"not bracketed{bound or f' ({self.status})'}"
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def fit_threshold(
     [0, 1] on ``n_test`` examples. Raises ValueError on unusable input.
     """
     dims, accuracies = _checked(dims, accuracies, threshold=threshold, n_test=n_test)
-    base = D90(_straddle(accuracies, threshold), threshold, int(dims.min()), int(dims.max()), dims.size)
+    base = D90(_straddle(dims, accuracies, threshold), threshold, int(dims.min()), int(dims.max()), dims.size)
     if not base.bracketed:
         return base
     clipped = np.clip(accuracies, 0.5 / n_test, 1 - 0.5 / n_test)
@@ -187,7 +190,7 @@ def elasticity(parameters: Sequence[float], dimensions: Sequence[float], *, conf
 
 def _with_limits(base: D90, line: Line, centre: float, shared_variance: float) -> D90:
     crossing = centre - line.intercept / line.slope
-    if not base.low_dim <= exp(crossing) <= base.high_dim:
+    if not log(base.low_dim) <= crossing <= log(base.high_dim):
         return replace(base, status="extrapolated")
     runs = crossing_interval(line, confidence=base.confidence)
     both = crossing_interval(line, confidence=base.confidence, shared_variance=shared_variance)
@@ -198,9 +201,12 @@ def _with_limits(base: D90, line: Line, centre: float, shared_variance: float) -
     return replace(base, estimate=exp(crossing), method=method, **limits)
 
 
-def _straddle(accuracies: np.ndarray, threshold: float) -> str:
+def _straddle(dims: np.ndarray, accuracies: np.ndarray, threshold: float) -> str:
     over = exceeds(accuracies, threshold)
-    return "above" if over.all() else "estimated" if over.any() else "below"
+    if over.any():
+        return "above" if over.all() else "estimated"
+    fallen = accuracies[dims == dims.max()].mean() < accuracies.max() - _FALL
+    return "falls" if fallen else "below"
 
 
 def _in_window(dims: np.ndarray, height: np.ndarray, window: float) -> np.ndarray:

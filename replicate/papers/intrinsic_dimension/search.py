@@ -49,7 +49,8 @@ def next_dims(
     """Decide the next dimensions from ``history``, an iterable of (dim, accuracy) pairs in any order.
 
     At most the runs ``budget`` leaves, dims in [1, ``max_dim``]. Stops: ``precise`` (95% half-width from
-    run noise <= ``target_halfwidth``), ``budget``, ``below`` at ``max_dim``, ``above`` at d = 1.
+    run noise <= ``target_halfwidth``), ``budget``, ``below`` at ``max_dim``, ``above`` at d = 1,
+    ``falls`` where training fails at large d before the threshold is reached.
     """
     _check_settings(start, max_dim, points_per_round, budget)
     runs = sorted((int(dim), float(accuracy)) for dim, accuracy in history)
@@ -59,6 +60,8 @@ def next_dims(
     fit = fit_threshold(*zip(*runs, strict=True), threshold=threshold, n_test=n_test)
     if fit.status in ("below", "above"):
         return _widen(fit, max_dim, left)
+    if fit.status == "falls":
+        return Proposal([], "falls", fit)
     if fit.n_fitted >= MINIMUM_RUNS and fit.halfwidth <= target_halfwidth:
         return Proposal([], "precise", fit)
     if left <= 0:

@@ -87,8 +87,10 @@ def n_parameters(config: dict[str, object]) -> int:
 
 def baselines(run) -> pd.DataFrame:
     """Train the networks directly: what 90 % of their own accuracy would be."""
-    configs = [fc(run, dim=0)] + ([lenet(run, dim=0)] if run.settings.lenet_budget else [])
-    return run.sweep(ex.baseline, configs, replicates=run.settings.baseline_seeds)
+    s = run.settings
+    longer = {"dim": 0, "epochs": s.baseline_epochs, "batch": s.baseline_batch}
+    configs = [fc(run, **longer)] + ([lenet(run, **longer)] if s.lenet_budget else [])
+    return run.sweep(ex.baseline, configs, replicates=s.baseline_seeds)
 
 
 def image_searches(run) -> Searches:

@@ -93,6 +93,7 @@ def test_bootstrap_agrees_with_fieller():
     ("accuracies", "status", "text"),
     [
         ([0.5, 0.6, 0.7], "below", ">= 400"),
+        ([0.8, 0.87, 0.1], "falls", "falls"),  # diverged at large d: no lower bound
         ([0.91, 0.95, 0.97], "above", "<= 100"),
         ([0.97, 0.9, 0.8], "slope", ""),
     ],

@@ -66,6 +66,15 @@ def test_never_reached_is_reported_at_the_largest_dimension():
     assert str(result.fit) == "not bracketed (>= 3000)"
 
 
+def test_training_that_fails_at_large_dimensions_gives_no_bound():
+    """Lost: a diverged run at d = 2048 once counted as "d90 is above 2048"."""
+    curve = {512: 0.84, 1024: 0.87, 2048: 0.1}
+    result = search(lambda dims: [curve[d] for d in dims], **SETTINGS | {"budget": 60})
+    assert result.reason == "falls"
+    assert [dim for dim, _ in result.history] == [512, 1024, 2048]
+    assert not result.fit.bracketed
+
+
 def test_always_solved_stops_at_one_dimension():
     """Lost: the lower end of the bracket."""
     result = search(lambda dims: [0.99] * len(dims), **SETTINGS)
