@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from replicate.measurement import Measurement
 from replicate.claim import Claim
+from replicate.measurement import Measurement
 from replicate.paper import Paper
 from replicate.verdicts import judge
 

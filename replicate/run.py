@@ -17,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from replicate import atomic, datasets, machine, manifest, paper
@@ -25,6 +26,7 @@ from replicate import sweep as sweeps
 from replicate.claims import judge_all, scorecard
 from replicate.errors import UserError, nearest
 from replicate.measurement import Measurement
+from replicate.seeds import Seed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,6 +93,10 @@ class Run:
         frame, cost = sweeper(unit, work)
         self._costs[unit.__name__] = self._costs.get(unit.__name__, sweeps.Cost()) + cost
         return frame
+
+    def rng(self, *purpose: str | int) -> np.random.Generator:
+        """Return a NumPy generator for what a notebook draws itself, such as bootstrap resamples."""
+        return Seed(self.seed, 0).rng(*purpose)
 
     def table(self, name: str, frame: pd.DataFrame) -> None:
         """Keep a frame as ``tables/<name>.csv``: order as given, full precision, no index; empty ones are left out."""

@@ -150,6 +150,9 @@ def test_smoke_parameters_are_json_primitives(slug):
     """papermill would turn anything else into text without a word."""
     for preset in papers.load(slug).presets.values():
         assert json.loads(json.dumps(preset.parameters)) == preset.parameters
-        assert preset.budget_seconds <= {"smoke": 20, "default": 300, "paper": 10**7}[
-            next(k for k, v in papers.load(slug).presets.items() if v == preset)
-        ]
+        assert (
+            preset.budget_seconds
+            <= {"smoke": 20, "default": 300, "paper": 10**7}[
+                next(k for k, v in papers.load(slug).presets.items() if v == preset)
+            ]
+        )

@@ -1,4 +1,4 @@
-"""Bringing results up to date: whole runs, failures, interruptions, two at once. Uses a toy paper with a real notebook."""
+"""Bringing results up to date: whole runs, failures, interruptions, two at once; a toy paper with a real notebook."""
 
 import json
 import os

@@ -303,7 +303,7 @@ def test_a_killed_worker_keeps_what_was_finished(units, sweeper, log, tmp_path):
     """The out-of-memory killer takes one worker: the sweep must end with an error, and resume."""
     (tmp_path / "gate").touch()
     todo = work(6, log=str(log), gate=str(tmp_path / "gate"))
-    with pytest.raises(UnitFailed, match="worker process of dies was killed.*JOBS=1"):
+    with pytest.raises(UnitFailed, match=r"worker process of dies was killed.*JOBS=1"):
         sweeper(jobs=2)(units.dies, todo)
     finished = len(cached(tmp_path / "cache"))
     assert finished >= 2
@@ -501,7 +501,7 @@ def test_code_edited_under_a_live_process_is_refused(units, sweeper, monkeypatch
     """A kernel holds the code it imported; storing its results under the new file's hash would poison the cache."""
     monkeypatch.setattr(fingerprint, "module_file", lambda name: Path(units.__file__))
     os.utime(units.__file__, (time.time() + 60,) * 2)
-    with pytest.raises(StaleCode, match="changed after this kernel started.*restart the kernel"):
+    with pytest.raises(StaleCode, match=r"changed after this kernel started.*restart the kernel"):
         sweeper()(units.noise, [({"i": 0}, 0)])
     os.utime(units.__file__, (0, 0))
     assert len(sweeper()(units.noise, [({"i": 0}, 0)])[0]) == 2

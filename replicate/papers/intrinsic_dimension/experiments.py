@@ -62,6 +62,11 @@ def shuffled_lenet_search(config: dict, seed: Seed, *, device: str) -> Rows:
     return Trial(config, seed, device).run()
 
 
+def controls(config: dict, seed: Seed, *, device: str) -> Rows:
+    """Train LeNet without weight sharing or without locality in a subspace (supplement)."""
+    return Trial(config, seed, device).run()
+
+
 def random_labels_search(config: dict, seed: Seed, *, device: str) -> Rows:
     """Memorise shuffled labels in a subspace; success is accuracy on the training set (C6)."""
     return Trial(config, seed, device).run()

@@ -10,7 +10,6 @@ from scipy.special import expit, logit
 
 from replicate.paper import load
 
-from .crossing import first_crossing
 from .dimension import D90
 from .toy import N_GROUPS, residual_law, targets
 
@@ -26,7 +25,7 @@ def toy(frame: pd.DataFrame) -> Figure:
     """
     _need(frame, "dim", "value")
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
-    left.plot(frame["dim"], frame["value"], ".", color="0.7", markersize=3, label="one draw of P")
+    left.plot(frame["dim"], frame["value"], ".", color="0.7", markersize=3, label="one draw of P", rasterized=True)
     medians = frame.groupby("dim")["value"].median()
     left.plot(medians.index, medians, "o-", color=COLOURS["FC"], markersize=4, label="median of draws")
     left.axvline(_published("C1-dimension"), **_PUBLISHED, label="published $d_{int90}$")
@@ -59,7 +58,7 @@ def accuracy(
         direct: rows of direct training, with the column network.
     """
     baselines = {} if direct is None else direct.groupby("network")["value"].mean()
-    figure, axes = plt.subplots(figsize=(6.4, 4))
+    figure, axes = plt.subplots(figsize=(8.6, 4))
     for name, frame in frames.items():
         _need(frame, "dim", "metric", "value")
         colour, rows = COLOURS.get(name), frame[(frame["metric"] == "test accuracy") & (frame["dim"] > 0)]
@@ -75,7 +74,8 @@ def accuracy(
     notes += ["dashed: trained directly"] if len(baselines) else []
     axes.set(xscale="log", xlabel="subspace dimension $d$", ylabel="test accuracy", title="; ".join(notes))
     axes.title.set_fontsize(9)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    _plain_ticks(axes, (100, 200, 300, 500, 1000, 2000, 3000, 5000, 10000, 20000, 50000, 200000))
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return _finish(figure)
 
 
@@ -197,31 +197,22 @@ def cartpole(frame: pd.DataFrame) -> Figure:
     ``frame``: rows of ``cartpole`` with columns dim, seed, value.
     """
     rows = frame[frame["metric"] == "episode length"]
-    figure, axes = plt.subplots(figsize=(5.4, 3.6))
+    figure, axes = plt.subplots(figsize=(6.6, 3.6))
     axes.plot(rows["dim"], rows["value"], "o", color=COLOURS["FC"], alpha=0.6, label="one seed")
     axes.plot(rows.groupby("dim")["value"].median(), "_", color="k", markersize=14, label="median")
     axes.axhline(0.9 * 195, color="0.5", linewidth=0.8)
     axes.axvline(_published("C13-cartpole"), **_PUBLISHED, label="published (DQN)")
     axes.set(xscale="log", xlabel="subspace dimension $d$", ylabel="mean episode length", ylim=(0, 205))
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    _plain_ticks(axes, sorted(rows["dim"].unique()))
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return _finish(figure)
 
 
-def crossings(frames: Mapping[str, pd.DataFrame], fits: Mapping[str, D90]) -> pd.DataFrame:
-    """Return d90 by regression beside the authors' first crossing on the same runs."""
-    rows = []
-    for name, fitted in fits.items():
-        runs = frames[name][(frames[name]["metric"] == "test accuracy") & (frames[name]["dim"] > 0)]
-        crossed = first_crossing(runs["dim"], runs["value"], threshold=fitted.threshold)
-        rows.append(
-            {
-                "problem": name,
-                "threshold": fitted.threshold,
-                "regression": str(fitted),
-                "first crossing": crossed,
-            }
-        )
-    return pd.DataFrame(rows)
+def _plain_ticks(axes, at) -> None:
+    """Label a logarithmic axis with plain numbers where they fall into view."""
+    low, high = axes.get_xlim()
+    axes.set_xticks([x for x in at if low <= x <= high], [f"{x:,}" for x in at if low <= x <= high])
+    axes.minorticks_off()
 
 
 def _published(claim: str) -> float:

@@ -18,15 +18,17 @@ from replicate.measurement import (
     slope,
 )
 
-from .crossing import median_crossing
-from .dimension import D90, Interval, fit_threshold, ratio
+from .crossing import first_crossing, median_crossing
+from .dimension import D90, Interval, bootstrap, fit_threshold, ratio
 from .variance import components
 
 EXCEEDED = 0.9 * 195  # CartPole: 0.9 of the reward that counts as solved
 
 
 def stacked(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the runs of several searches as one table with a column ``problem``."""
+    """Return the runs of several searches as one table with a column ``problem``; empty for no search."""
+    if not frames:
+        return pd.DataFrame()
     return pd.concat([frame.assign(problem=name) for name, frame in frames.items()], ignore_index=True)
 
 
@@ -218,6 +220,29 @@ def cartpole_dimension(frame: pd.DataFrame) -> Measurement:
     estimate = crossed if crossed is not None else bounds[0]
     n = int(by_dim["count"].min())
     return from_interval(estimate, bounds, n_seeds=n, ci_method="sign test at each d", dataset="CartPole")
+
+
+def crossings(frames: Mapping[str, pd.DataFrame], fits: Mapping[str, D90], rng: np.random.Generator) -> pd.DataFrame:
+    """Return d90 by regression (Fieller and bootstrap intervals) beside two crossings without a model.
+
+    ``first crossing`` is the authors' estimate, ``median crossing`` that of Larsen et al. (2021), all on the same
+    runs.
+    """
+    return pd.DataFrame([_crossing(name, frames[name], fitted, rng) for name, fitted in fits.items()])
+
+
+def _crossing(name: str, frame: pd.DataFrame, fitted: D90, rng: np.random.Generator) -> dict[str, object]:
+    runs = frame[(frame["metric"] == "test accuracy") & (frame["dim"] > 0)]
+    points, level = (runs["dim"].to_numpy(), runs["value"].to_numpy()), {"threshold": fitted.threshold}
+    resampled = bootstrap(*points, **level, n_test=int(runs["n"].iloc[0]), rng=rng)
+    return {
+        "problem": name,
+        "threshold": round(fitted.threshold, 4),
+        "regression (Fieller)": str(fitted),
+        "bootstrap": f"{resampled.low:.4g} to {resampled.high:.4g}",
+        "first crossing": first_crossing(*points, **level),
+        "median crossing": median_crossing(*points, **level),
+    }
 
 
 def summary(fits: dict[str, D90]) -> pd.DataFrame:

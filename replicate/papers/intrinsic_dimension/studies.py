@@ -72,8 +72,9 @@ def fc(run, **changes) -> dict[str, object]:
 def lenet(run, **changes) -> dict[str, object]:
     """Return the configuration of LeNet."""
     s = run.settings
-    shape = {"dataset": s.dataset, "network": "lenet", "epochs": s.lenet_epochs, "batch": s.lenet_batch, "rate": s.lenet_rate}
-    return {**recipe(run), **shape, **changes}
+    shape = {"dataset": s.dataset, "network": "lenet"}
+    budget = {"epochs": s.lenet_epochs, "batch": s.lenet_batch, "rate": s.lenet_rate}
+    return {**recipe(run), **shape, **budget, **changes}
 
 
 def n_parameters(config: dict[str, object]) -> int:
@@ -119,6 +120,15 @@ def fc_grid(run) -> Searches:
     for shape in grid(width=s.grid_widths, depth=s.grid_depths):
         name = f"{shape['width']} x {shape['depth']}"
         found.add(name, _search(run, ex.fc_grid, fc(run, **shape), s.fc_starts, s.grid_budget))
+    return found
+
+
+def controls(run) -> Searches:
+    """Search d90 of LeNet without weight sharing (untied) or locality (FCTied), and without both (FC-LeNet)."""
+    s, found = run.settings, Searches()
+    for name in s.control_networks:
+        config = lenet(run, network=name)
+        found.add(name, _search(run, ex.controls, config, s.control_starts, s.control_budget))
     return found
 
 
