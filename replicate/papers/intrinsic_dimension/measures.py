@@ -144,8 +144,11 @@ def memory_growth(frame: pd.DataFrame, kind: str) -> Measurement:
 
 
 def grid_range(searches, *, dataset: str) -> Measurement | None:
-    """Return largest/smallest d90 of a grid of networks, as the ratio of the two extreme fits."""
-    fits = sorted(searches.fits.values(), key=lambda f: f.estimate)
+    """Return largest/smallest d90 of a grid of networks, as the ratio of the two extreme fits.
+
+    A network without a number counts as largest, or as smallest if all its runs exceeded the threshold.
+    """
+    fits = sorted(searches.fits.values(), key=_rank)
     return dimension_ratio(fits[-1], fits[0], dataset=dataset) if len(fits) > 1 else None
 
 
@@ -254,6 +257,10 @@ def summary(fits: dict[str, D90]) -> pd.DataFrame:
         problem = {"problem": name, "threshold": found.threshold, "status": found.status}
         rows += [{**problem, "metric": k, "value": v, "n": found.n_runs} for k, v in numbers.items()]
     return pd.DataFrame(rows)
+
+
+def _rank(fitted: D90) -> float:
+    return fitted.estimate if fitted.bracketed else 0.0 if fitted.status == "above" else inf
 
 
 def _run_noise_only(fitted: D90) -> D90:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import sqrt
+from math import ceil, sqrt
 
 import torch
 from torch import nn
@@ -142,7 +142,9 @@ def burn_in_accuracy(config: Mapping[str, object], seed: Seed, device: str) -> R
 def _adam_steps(model: nn.Module, problem: Problem, steps: int, batch: int, generator: torch.Generator) -> None:
     if not steps:
         return
-    order = torch.randperm(len(problem.train_labels), generator=generator)[: steps * batch]
+    n = len(problem.train_labels)
+    passes = [torch.randperm(n, generator=generator) for _ in range(ceil(steps * batch / n))]
+    order = torch.cat(passes)[: steps * batch]
     chosen = order.to(problem.train_labels.device)
     optimizer = make_optimizer("adam", model.parameters(), lr=_DIRECT_RATE)
     images, labels = problem.train_images[chosen], problem.train_labels[chosen]
