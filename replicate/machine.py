@@ -11,6 +11,8 @@ import psutil
 
 from replicate.paths import project_root
 
+_CODE = ("replicate", "notebooks", "data", "pyproject.toml", "constraints.txt")
+
 
 def describe() -> dict[str, object]:
     """Return commit and dirty state, package versions and hardware as JSON-like data."""
@@ -23,12 +25,15 @@ def describe() -> dict[str, object]:
 
 
 def commit() -> dict[str, object]:
-    """Return ``{"commit": hash, "dirty": bool}``; both None outside a git checkout."""
+    """Return ``{"commit": hash, "dirty": bool}``; both None outside a git checkout.
+
+    Dirty means that code or notebooks differ from the commit or are new; results and notes do not count.
+    """
     root = project_root()
     head = _git(root, "rev-parse", "HEAD")
     if head is None:
         return {"commit": None, "dirty": None}
-    return {"commit": head, "dirty": bool(_git(root, "status", "--porcelain", "--untracked-files=no"))}
+    return {"commit": head, "dirty": bool(_git(root, "status", "--porcelain", "--", *_CODE))}
 
 
 def hardware() -> dict[str, object]:
