@@ -186,6 +186,7 @@ def _environment(request: Request, staging: Path, meter: Path) -> dict[str, str]
     return {
         DIRECTORY: str(staging),
         "REPLICATE_JOBS": str(request.jobs),
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # matrix products on a GPU repeat bit for bit only with this
         "REPLICATE_ROOT": str(paths.project_root()),
         **progress.environment(meter),
     }

@@ -11,11 +11,10 @@ import inspect
 import json
 import os
 import resource
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +23,9 @@ import joblib
 import pandas as pd
 import psutil
 from joblib.externals.loky import BrokenProcessPool
-from threadpoolctl import threadpool_limits
 
 from replicate import fingerprint
+from replicate.determinism import one_thread, same_sums
 from replicate.errors import StaleCode, UnitFailed
 from replicate.paths import unit_cache_dir
 from replicate.progress import Reporter
@@ -144,9 +143,10 @@ class Sweeper:
 
     def _compute(self, unit, todo, cache, group, base) -> Iterator[tuple[Task, UnitResult | str]]:
         calls = (joblib.delayed(_run)(unit, t, self.device, cache, group, base) for t in todo)
-        jobs = 1 if self.device == "cuda" and _takes_device(unit) else min(self.jobs, len(todo))
+        on_gpu = self.device == "cuda" and _takes_device(unit)
+        jobs = 1 if on_gpu else min(self.jobs, len(todo))
         if jobs <= 1:
-            with _one_thread(base["libraries"]):
+            with one_thread(base["libraries"]), same_sums() if on_gpu else nullcontext():
                 yield from (call(*args, **kwargs) for call, args, kwargs in calls)
             return
         with joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
@@ -220,24 +220,6 @@ def _own_source(unit: Unit) -> dict[str, str]:
     """Fingerprint a unit that lives outside the package by its own file."""
     path = Path(inspect.getsourcefile(unit))
     return {unit.__module__: fingerprint.digest(path.read_bytes())}
-
-
-@contextmanager
-def _one_thread(libraries: Mapping[str, str]) -> Iterator[None]:
-    """Compute with one thread, as workers do: sums in another order would change the last bits."""
-    if "torch" not in libraries and "torch" not in sys.modules:
-        with threadpool_limits(1):
-            yield
-        return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _order(task: Task) -> tuple:

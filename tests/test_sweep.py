@@ -41,6 +41,12 @@ def on_device(config, seed, *, device):
     return [{"metric": "device", "value": len(device)}]
 
 
+def repeatable(config, seed, *, device):
+    import torch
+
+    return [{"metric": "deterministic", "value": int(torch.are_deterministic_algorithms_enabled())}]
+
+
 def mutates(config, seed):
     config["i"] += 100
     config["list"].append(1)
@@ -505,3 +511,13 @@ def test_code_edited_under_a_live_process_is_refused(units, sweeper, monkeypatch
         sweeper()(units.noise, [({"i": 0}, 0)])
     os.utime(units.__file__, (0, 0))
     assert len(sweeper()(units.noise, [({"i": 0}, 0)])[0]) == 2
+
+
+@pytest.mark.parametrize(("device", "expected"), [("cuda", 1), ("cpu", 0)])
+def test_a_gpu_is_asked_for_the_same_sums(units, sweeper, device, expected):
+    """Atomic additions come in any order on a GPU; the flag is set there and taken back."""
+    import torch
+
+    frame, _ = sweeper(device=device)(units.repeatable, [({"i": 0}, 0)])
+    assert frame["value"].tolist() == [expected]
+    assert not torch.are_deterministic_algorithms_enabled()
