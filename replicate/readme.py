@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from replicate import atomic, report
 from replicate.paths import project_root, reference_dir
 
@@ -10,10 +12,16 @@ END = "<!-- scorecard: end -->"
 
 
 def scorecard_block(preset: str = "default") -> str:
-    """Return the counts and the scorecard of the committed snapshot as Markdown."""
+    """Return the counts and the scorecard of the committed snapshot as Markdown, a fold a paper."""
     found, _ = report.results(reference_dir(preset))
     claims = report.claims_table(found)
-    return f"{report.summary(claims)}.\n\n{report.markdown(claims)}" if len(claims) else "No snapshot yet.\n"
+    if claims.empty:
+        return "No snapshot yet.\n"
+    return f"{report.summary(claims)}.\n\n" + "\n".join(_fold(slug, own) for slug, own in claims.groupby("paper"))
+
+
+def _fold(slug: str, claims: pd.DataFrame) -> str:
+    return f"<details><summary><b>{slug}</b>: {report.summary(claims)}</summary>\n\n{report.markdown(claims)}\n</details>\n"
 
 
 def updated(text: str) -> str:
