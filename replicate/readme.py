@@ -21,7 +21,8 @@ def scorecard_block(preset: str = "default") -> str:
 
 
 def _fold(slug: str, claims: pd.DataFrame) -> str:
-    return f"<details><summary><b>{slug}</b>: {report.summary(claims)}</summary>\n\n{report.markdown(claims)}\n</details>\n"
+    title = f"<b>{slug}</b>: {report.summary(claims)}"
+    return f"<details><summary>{title}</summary>\n\n{report.markdown(claims)}\n</details>\n"
 
 
 def updated(text: str) -> str:
