@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 something failed (a notebook, a data file, a comparison), 
 """
 
 import json
+import math
 import sys
 from typing import Annotated, Literal
 
@@ -159,9 +160,8 @@ def compare(paper: PaperName = "all", preset: PresetName = "default", as_json: J
     else:
         for slug, found in differences.items():
             for d in found:
-                mark = "[green]same[/green]" if d.ok else "[red]differs[/red]"
-                detail = f"{d.rows} rows, {d.unmatched} unmatched, {d.beyond} beyond tolerance, largest {d.largest:.3g}"
-                out.print(f"{slug} {d.table}/{d.metric}: {mark} ({detail}; {d.why})")
+                mark = "[green]ok[/green]" if d.ok else "[red]differs[/red]"
+                out.print(f"{slug} {d.table}/{d.metric}: {mark}, {d.text}", soft_wrap=True)
     if any(not d.ok for found in differences.values() for d in found):
         raise typer.Exit(1)
 
@@ -262,7 +262,16 @@ def papers_preset(name: str) -> str:
 
 
 def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, default=str))
+    typer.echo(json.dumps(_without_nan(value), indent=2, default=str))
+
+
+def _without_nan(value: object) -> object:
+    """Return the value with NaN and infinities as None: JSON has no other word for them."""
+    if isinstance(value, dict):
+        return {k: _without_nan(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def main() -> None:

@@ -36,6 +36,16 @@ class Difference:
     def ok(self) -> bool:
         return self.beyond == 0 and (self.unmatched == 0 or self.rows_may_differ)
 
+    @property
+    def text(self) -> str:
+        """What a reader wants to know: how far apart, and, if anything differs at all, what was allowed and why."""
+        if math.isnan(self.largest):
+            return f"{self.rows} rows, {self.beyond} differ: {self.why}"
+        same = f"{self.rows} rows, largest difference {self.largest:.3g}"
+        if self.largest == 0 and self.ok and not self.unmatched:
+            return same
+        return f"{same}, {self.beyond} beyond tolerance, {self.unmatched} on one side only ({self.why})"
+
 
 def compare(paper: Paper, ours: Path, reference: Path) -> list[Difference]:
     """Compare the tables and verdicts of two complete run directories.

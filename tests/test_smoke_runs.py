@@ -1,5 +1,6 @@
 """Every paper's notebook at the preset smoke, twice and from nothing: whole, in its budget, the same bytes."""
 
+import pandas as pd
 import pytest
 
 from replicate import claims, manifest, suite
@@ -37,6 +38,13 @@ def test_a_run_is_whole(twice):
     assert (judged["verdict"] != "not run").any()
     for kind in ("tables/*.csv", "figures/*.svg", "figures/*.png"):
         assert list(folder.glob(kind)), kind
+
+
+def test_tables_are_tidy(twice):
+    """One value a row and its meaning beside it: what `replicate compare` and a reader's groupby rely on."""
+    _, (folder, _) = twice
+    for path in folder.glob("tables/*.csv"):
+        assert {"metric", "value"} <= set(pd.read_csv(path).columns), path.name
 
 
 def test_smoke_keeps_its_budget(twice):
