@@ -39,17 +39,22 @@ def results(folder: Path) -> tuple[list[Result], list[str]]:
 
     Runs with changed parameters (``slug+...``) are nobody's published result and are left out.
     """
+    folders = sorted(p for p in folder.glob("*") if p.is_dir() and not p.name.startswith("."))
+    complete, problems = read_runs(p for p in folders if p.name not in {"failed", "site"} and "+" not in p.name)
+    failed = sorted(p for p in (folder / "failed").glob("*.txt") if "+" not in p.name)
+    problems += [f"{p.stem}: the last run failed (see {p.with_suffix('.ipynb')})" for p in failed]
+    return complete, problems
+
+
+def read_runs(folders: Iterable[Path]) -> tuple[list[Result], list[str]]:
+    """Return the complete runs among run directories and a line for every other one."""
     complete, problems = [], []
-    for path in sorted(p for p in folder.glob("*") if p.is_dir() and not p.name.startswith(".")):
-        if path.name in {"failed", "site"} or "+" in path.name:
-            continue
+    for path in folders:
         found = manifest.read(path)
         if found.state == "complete":
             complete.append(Result(path, found.manifest, read(path / "claims.csv")))
         else:
-            problems.append(f"{path.name}: incomplete, not reported ({found.why})")
-    failed = sorted(p for p in (folder / "failed").glob("*.txt") if "+" not in p.name)
-    problems += [f"{p.stem}: the last run failed (see {p.with_suffix('.ipynb')})" for p in failed]
+            problems.append(f"{path.name}: {found.state}, not reported ({found.why})")
     return complete, problems
 
 

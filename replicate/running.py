@@ -111,14 +111,24 @@ def _duration(seconds: float) -> str:
 
 
 def print_end(outcomes: list[Outcome], *, preset: str, console: Console) -> None:
-    """Print the scorecard of the preset, or the verdicts of runs with changed parameters."""
+    """Print the scorecard of the preset, or, after a run with another seed or parameters, that run's own."""
     if outcomes and all(o.state == "cached" for o in outcomes):
         console.print(f"nothing to do, {len(outcomes)} cached")
+    changed = [o for o in outcomes if o.request.name != o.request.paper.slug]
+    if changed:
+        return _print_own([o.request for o in changed if o.state != "failed"], preset=preset, console=console)
     folder = paths.results_dir(preset)
     found, problems = report.results(folder)
     if found:
         report.write(folder)
     report.print_scorecard(report.claims_table(found), problems, preset=preset, console=console)
+
+
+def _print_own(done: list[Request], *, preset: str, console: Console) -> None:
+    if done:
+        found, problems = report.read_runs(request.target for request in done)
+        title = f"{preset}, {', '.join(request.name for request in done)}"
+        report.print_scorecard(report.claims_table(found), problems, preset=title, console=console)
 
 
 def as_json(outcome: Outcome) -> dict[str, object]:
