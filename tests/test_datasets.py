@@ -324,7 +324,7 @@ def test_corrupt_embedded_file_says_how_to_restore_it(toy):
     """An edited file in the repository would pass for the original."""
     registry = toy(embedded="blocks.bin")
     put(registry.data_folder / "blocks.bin", FLIPPED)
-    with pytest.raises(DataError, match=r"in the embedded .* is corrupt.*git checkout"):
+    with pytest.raises(DataError, match=r"in the repository .* is corrupt.*git checkout"):
         datasets.fetch(NAME, registry=registry)
 
 

@@ -60,7 +60,8 @@ def _corrupt(source: Source, entry: Entry, problem: str | None) -> str:
         "mirror": f"replace it there or unset {MIRROR_VARIABLE}",
         "embedded": "restore it with git (git checkout -- data), or delete it to download it again",
     }
-    return f"{entry.name} in the {source.kind} ({source.path}) is corrupt: {problem}; {remedies[source.kind]}"
+    place = {"mirror": "mirror", "embedded": "repository"}[source.kind]
+    return f"{entry.name} in the {place} ({source.path}) is corrupt: {problem}; {remedies[source.kind]}"
 
 
 def locate(name: str, *, registry: Registry | None = None) -> Source | None:

@@ -124,16 +124,17 @@ def grid(table: pd.DataFrame) -> Figure | None:
     if table.empty:
         return None
     _need(table, "D", "width", "depth", "d90", "low", "high")
+    if (table := table[np.isfinite(table["d90"])]).empty:
+        return None
     figure, axes = plt.subplots(figsize=(6.4, 4))
-    spread = [table["d90"] - table["low"], table["high"] - table["d90"]]
-    axes.errorbar(table["D"], table["d90"], yerr=spread, fmt="none", color="0.7", linewidth=1)
+    axes.errorbar(table["D"], table["d90"], yerr=_bars(table), fmt="none", color="0.7", linewidth=1)
     shown = axes.scatter(
         table["D"], table["d90"], c=table["depth"], s=15 + table["width"] / 4, cmap="viridis", zorder=3
     )
     figure.colorbar(shown, label="hidden layers")
     axes.axhline(_published("C2-dimension"), **_PUBLISHED)
     axes.set(xscale="log", xlabel="parameters D", ylabel="$d_{int90}$", ylim=(0, None))
-    axes.set_title("bars: 95 % intervals; dotted: published for 200 x 2", fontsize=9)
+    axes.set_title("bars: 95 % intervals (none: unbounded); dotted: published for 200 x 2", fontsize=9)
     return _finish(figure)
 
 
@@ -145,10 +146,11 @@ def random_labels(table: pd.DataFrame) -> Figure | None:
     if table.empty:
         return None
     _need(table, "labels", "d90", "low", "high")
+    if (table := table[np.isfinite(table["d90"])]).empty:
+        return None
     figure, axes = plt.subplots(figsize=(5.4, 3.6))
-    per_label = table[["d90", "low", "high"]].div(table["labels"], axis=0)
-    spread = [per_label["d90"] - per_label["low"], per_label["high"] - per_label["d90"]]
-    axes.errorbar(table["labels"], per_label["d90"], yerr=spread, fmt="o-", color=COLOURS["FC"], label="ours, 95 %")
+    per_label, bars = table["d90"] / table["labels"], _bars(table) / table["labels"].to_numpy()
+    axes.errorbar(table["labels"], per_label, yerr=bars, fmt="o-", color=COLOURS["FC"], label="ours, 95 %")
     text = load("intrinsic_dimension").claim("C6-floats").published_text
     axes.set(xscale="log", xlabel="labels memorised", ylabel="dimensions per label", ylim=(0, None))
     axes.set_title(f"published: {text}", fontsize=8)
@@ -206,6 +208,13 @@ def cartpole(frame: pd.DataFrame) -> Figure:
     _plain_ticks(axes, sorted(rows["dim"].unique()))
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return _finish(figure)
+
+
+def _bars(table: pd.DataFrame) -> np.ndarray:
+    """Return the lengths of error bars, shape ``(2, n)``; an unbounded limit gets none."""
+    bars = np.array([table["d90"] - table["low"], table["high"] - table["d90"]], dtype=float)
+    bounded = np.isfinite(bars).all(axis=0) & (table["low"] > 0).to_numpy()
+    return np.where(bounded, bars, np.nan)
 
 
 def _plain_ticks(axes, at) -> None:

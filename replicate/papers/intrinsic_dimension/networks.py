@@ -88,6 +88,8 @@ class LeNet(nn.Module):
         shrink = 0 if stage is _full_field else 4
         middle = (side - shrink) // 2
         last = (middle - shrink) // 2
+        if last < 1:
+            raise ValueError(f"LeNet's 5 x 5 kernels need images of at least 16 x 16 pixels, found {side} x {side}")
         self.in_shape = (channels, side, side)
         self.conv1 = stage(channels, c1, 5, side)
         self.conv2 = stage(c1, c2, 5, middle)

@@ -139,6 +139,17 @@ def test_large_studies_draw_when_they_ran_and_nothing_when_not():
     assert figures.small_nets(pd.DataFrame(), runs(750)) is None
 
 
+def test_networks_without_a_number_are_left_out():
+    """Lost: the figure; NaN on a logarithmic axis is an error, an unbounded bar hides everything."""
+    nothing = pd.DataFrame({"d90": [np.nan] * 2, "low": 0.0, "high": np.inf})
+    assert figures.grid(nothing.assign(D=[1e4, 1e5], width=50, depth=1)) is None
+    assert figures.random_labels(nothing.assign(labels=[100, 200])) is None
+    some = pd.DataFrame({"D": [1e4, 1e5, 1e6], "width": 50, "depth": 1, "d90": [700, np.nan, 720]})
+    axes, _ = figures.grid(some.assign(low=[0, 0, 700], high=[np.inf, np.inf, 740])).axes
+    assert len(axes.collections[-1].get_offsets()) == 2
+    assert axes.get_ylim()[1] < 1000
+
+
 def test_a_frame_that_lacks_a_column_is_named():
     """Lost: a helpful error."""
     with pytest.raises(ValueError, match=r"lacks columns \['value'\]"):

@@ -140,3 +140,9 @@ def test_relu_max_pool_against_pytorch(side):
     assert torch.equal(fast, plain)
     grad = torch.randn(plain.shape, generator=stream(0, "g"), dtype=torch.float64)
     assert torch.equal(torch.autograd.grad(fast, h, grad)[0], torch.autograd.grad(plain, h, grad)[0])
+
+
+def test_images_too_small_for_lenet_are_named():
+    """Lost: a helpful error; the 8 x 8 digits fit the fully connected net only."""
+    with pytest.raises(ValueError, match="at least 16 x 16 pixels, found 8 x 8"):
+        network("lenet", generator=stream(0, "theta0"), side=8)
