@@ -91,7 +91,7 @@ def in_subprocess(full_dim: int, dim: int) -> dict[str, float]:
 
 def report(quick: bool) -> None:
     """Print both tables."""
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     full_dim, dim = (10**7, 10**3) if quick else (10**8, 10**4)
     # First: on Linux a child's peak starts at its parent's, which is small only before the dense matrix.
     console.print({f"one_hot, D = {full_dim:.0e}, d = {dim:.0e}": in_subprocess(full_dim, dim)})
