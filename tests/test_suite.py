@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -178,3 +179,35 @@ def test_overrides_are_injected_and_recorded(request_):
     assert not request_.target.exists()
     stored = json.loads((changed.target / "toy.ipynb").read_text())
     assert any("injected-parameters" in c["metadata"].get("tags", []) for c in stored["cells"])
+
+
+def _copy(toy, isolated, slug, cells=CELLS):
+    """Add the toy paper once more under another slug, or write its notebook anew."""
+    text = (isolated.papers / "toy" / "paper.toml").read_text()
+    (isolated.papers / slug).mkdir(exist_ok=True)
+    (isolated.papers / slug / "paper.toml").write_text(text)
+    place = SimpleNamespace(notebook=toy.notebook.with_name(f"{slug}.ipynb"))
+    _write(place, [cell.replace('"toy"', f'"{slug}"') for cell in cells])
+
+
+def test_one_failing_paper_neither_hides_nor_stops_the_others(request_, toy, isolated):
+    """`make` must report every paper, name those that failed at the end, and run only those again."""
+    _copy(toy, isolated, "after")
+    _copy(toy, isolated, "broken", [*CELLS[:3], "1 / 0"])
+    _copy(toy, isolated, "illegible")
+    (isolated.papers / "illegible" / "paper.toml").write_text("short = ")
+    command = [sys.executable, "-m", "replicate.cli", "run", "all", "--preset", "smoke"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "failed: illegible" in done.stderr
+    assert "broken" in done.stderr
+    assert "ZeroDivisionError" in done.stdout
+    assert {"after", "toy"} <= {p.name for p in request_.target.parent.iterdir()}
+    assert done.stdout.count("agrees") >= 2
+
+    _copy(toy, isolated, "broken")
+    (isolated.papers / "illegible" / "paper.toml").unlink()
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("up to date") == 2
+    assert "broken: done" in again.stdout
