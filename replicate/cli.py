@@ -4,27 +4,23 @@ Exit codes: 0 done, 1 something failed (a notebook, a data file, a comparison), 
 """
 
 import json
-import math
 import sys
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from replicate import paper as papers
 from replicate import paths
+from replicate.cli_data import data_app
+from replicate.cli_output import Json, err, out, print_json
 from replicate.errors import DataError, NotebookFailed, PaperError, UserError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
-data_app = typer.Typer(no_args_is_help=True, help="Data sets: where they are, fetch them, check them.")
 app.add_typer(data_app, name="data")
-_WIDTH = None if sys.stdout.isatty() else 120  # a log has no width of its own
-out, err = Console(highlight=False, width=_WIDTH), Console(stderr=True, highlight=False)
 
 PaperName = Annotated[str, typer.Argument(help="A paper's slug, or 'all'.", metavar="PAPER")]
 PresetName = Annotated[str, typer.Option("--preset", help="smoke, default or paper.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 @app.command("list")
@@ -32,7 +28,7 @@ def list_papers(as_json: Json = False):
     """List the papers with their claims and presets."""
     rows = [_brief(slug) for slug in papers.slugs()]
     if as_json:
-        return _print_json(rows)
+        return print_json(rows)
     for row in rows:
         out.print(f"[bold]{row['paper']}[/bold]  {row['title']} ({row['year']}, arXiv:{row['arxiv']})")
         out.print(f"    {row['claims']} claims; presets {', '.join(row['presets'])}")
@@ -56,7 +52,7 @@ def show(paper: PaperName, as_json: Json = False):
     """Show one paper: claims with their sources and rules, presets, parameters, deviations."""
     found = papers.load(paper)
     if as_json:
-        return _print_json(found.model_dump(mode="json"))
+        return print_json(found.model_dump(mode="json"))
     from replicate.show import print_paper
 
     print_paper(found, console=out)
@@ -80,7 +76,7 @@ def run(
     outcomes = running.run_all(chosen, console=err if as_json else out, force=force)
     failed = [*broken, *(o for o in outcomes if o.state == "failed")]
     if as_json:
-        _print_json([running.as_json(o) for o in outcomes])
+        print_json([running.as_json(o) for o in outcomes])
     else:
         running.print_end(outcomes, preset=preset, console=out)
     if failed:
@@ -99,7 +95,7 @@ def status(preset: PresetName = "default", device: Device = "auto", as_json: Jso
         state, reason = suite.state(request)
         rows.append({"paper": request.paper.slug, "preset": preset, "state": state, "reason": reason})
     if as_json:
-        return _print_json(rows)
+        return print_json(rows)
     for row in rows:
         out.print(f"{row['paper']:28} {row['state']:12} {row['reason']}")
 
@@ -112,7 +108,7 @@ def why(paper: PaperName, preset: PresetName = "default", device: Device = "auto
     chosen, _ = running.requests(paper, preset, device=device)
     reasons = {r.paper.slug: suite.why(r) for r in chosen}
     if as_json:
-        return _print_json(reasons)
+        return print_json(reasons)
     for slug, lines in reasons.items():
         for line in lines or ["up to date"]:
             out.print(f"{slug}: {line}")
@@ -136,7 +132,7 @@ def report(
     written = reports.write(folder)
     claims = reports.claims_table(found)
     if as_json:
-        return _print_json(json.loads((folder / "scorecard.json").read_text()))
+        return print_json(json.loads((folder / "scorecard.json").read_text()))
     if show == "scorecard":
         return reports.print_scorecard(claims, problems, preset=preset, console=out)
     files = written if show == "pages" else [f for r in found for f in r.files(show)]
@@ -156,7 +152,7 @@ def compare(paper: PaperName = "all", preset: PresetName = "default", as_json: J
         for slug in _chosen(paper, preset)
     }
     if as_json:
-        _print_json({s: [{**asdict(d), "ok": d.ok} for d in ds] for s, ds in differences.items()})
+        print_json({s: [{**asdict(d), "ok": d.ok} for d in ds] for s, ds in differences.items()})
     else:
         for slug, found in differences.items():
             for d in found:
@@ -193,62 +189,6 @@ def notebooks(paper: PaperName):
         typer.echo(refresh(papers.load(slug)))
 
 
-@data_app.command("list")
-def data_list(as_json: Json = False):
-    """List every registered file: where it is now, size, licence."""
-    from dataclasses import asdict
-
-    from replicate import datasets
-
-    rows = [asdict(s) for s in datasets.status()]
-    if as_json:
-        return _print_json(rows)
-    for row in rows:
-        size = f"{(row['bytes'] or 0) / 1e6:8.1f} MB"
-        out.print(
-            f"{row['name']:48} {size}  {row['state']:10} {row['where']}  [dim]{row['licence']}[/dim]",
-            soft_wrap=True,
-        )
-
-
-@data_app.command("fetch")
-def data_fetch(dataset: Annotated[str, typer.Argument(help="A data set, a file's name, or 'all'.")] = "all"):
-    """Fetch and verify a data set's files; files at hand are only verified."""
-    from replicate import datasets
-
-    failed = []
-    for name in _files(dataset):
-        try:
-            typer.echo(f"{name}: {datasets.fetch(name)}")
-        except DataError as error:
-            failed.append(name)
-            err.print(f"{name}: {error}")
-    if failed:
-        raise typer.Exit(1)
-
-
-@data_app.command("verify")
-def data_verify(dataset: Annotated[str, typer.Argument(help="A data set, a file's name, or 'all'.")] = "all"):
-    """Check the files at hand against their registered hashes; exit 1 when one is damaged."""
-    from replicate import datasets
-
-    bad = False
-    for name in _files(dataset):
-        found = datasets.verify(name)
-        bad |= found.state == "corrupt"
-        out.print(f"{name}: {found.state} {found.where}", soft_wrap=True)
-    if bad:
-        raise typer.Exit(1)
-
-
-def _files(dataset: str) -> list[str]:
-    from replicate import datasets
-
-    if dataset in datasets.names():
-        return [dataset]
-    return datasets.names(None if dataset == "all" else dataset)
-
-
 def _chosen(paper: str, preset: str) -> list[str]:
     papers_preset(preset)
     return papers.slugs() if paper == "all" else [papers.load(paper).slug]
@@ -259,19 +199,6 @@ def papers_preset(name: str) -> str:
     if name not in papers.PRESETS:
         raise UserError(f"unknown preset {name!r}: {papers.nearest(name, papers.PRESETS)}")
     return name
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(_without_nan(value), indent=2, default=str))
-
-
-def _without_nan(value: object) -> object:
-    """Return the value with NaN and infinities as None: JSON has no other word for them."""
-    if isinstance(value, dict):
-        return {k: _without_nan(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def main() -> None:

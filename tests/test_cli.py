@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from replicate import paper as papers
+from replicate.errors import DataError
 from replicate.paths import results_dir
 
 
@@ -113,3 +114,30 @@ def test_results_of_other_parameters_have_another_place():
     long = Request(paper, "smoke", overrides={"fc_starts": list(range(60))}).name
     assert len(long) < 80
     assert "/" not in long
+
+
+def test_fetching_all_passes_over_what_cannot_be_had(monkeypatch):
+    """`make data` must not fail for a file without an address, nor for one that ships with a package."""
+    from typer.testing import CliRunner
+
+    from replicate import datasets
+    from replicate.cli_data import data_app
+
+    def offline(name):
+        raise DataError(f"{name} could not be downloaded")
+
+    monkeypatch.delenv("REPLICATE_DATA", raising=False)
+    monkeypatch.setattr(datasets, "fetch", offline)
+    monkeypatch.setattr(datasets, "locate", lambda name: None)
+    done = CliRunner().invoke(data_app, ["fetch", "all"])
+    assert done.exit_code == 1
+    assert "sklearn/digits: ships inside scikit-learn" in done.output
+    assert "cifar10_jpeg.npz: not at hand and no public address" in done.output
+    assert "images/cifar-10-python.tar.gz could not be downloaded" in done.output
+
+
+def test_fetching_a_file_without_an_address_says_how_to_get_it():
+    """Asked for by name, it is an error with a way out."""
+    code, _, err = replicate("data", "fetch", "images/cifar10_jpeg.npz", REPLICATE_DATA="")
+    assert code == 1
+    assert "REPLICATE_DATA" in err
