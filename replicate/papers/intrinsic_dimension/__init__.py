@@ -1,0 +1,1 @@
+"""Measuring the Intrinsic Dimension of Objective Landscapes (Li et al. 2018)."""
