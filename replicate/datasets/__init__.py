@@ -1,4 +1,4 @@
-"""Registered data files and their loaders; importing this loads neither torch, pooch nor scikit-learn."""
+"""Registered data files and their loaders; importing this loads neither torch, pooch, pandas nor scikit-learn."""
 
 from replicate.datasets._download import Unavailable
 from replicate.datasets._sources import Source
@@ -8,6 +8,7 @@ from replicate.datasets.fetch import FileStatus, data_hash, entry, fetch, locate
 from replicate.datasets.images import ImageData
 from replicate.datasets.mnist import load_mnist
 from replicate.datasets.registry import Entry, Registry, default_registry
+from replicate.datasets.survival import Survival, load_survival, survival_at_hand, survival_names
 
 __all__ = [
     "Entry",
@@ -15,6 +16,7 @@ __all__ = [
     "ImageData",
     "Registry",
     "Source",
+    "Survival",
     "Unavailable",
     "data_hash",
     "default_registry",
@@ -23,8 +25,11 @@ __all__ = [
     "load_cifar10",
     "load_digits",
     "load_mnist",
+    "load_survival",
     "locate",
     "names",
     "status",
+    "survival_at_hand",
+    "survival_names",
     "verify",
 ]

@@ -30,12 +30,12 @@ def obtain(entry: Entry, registry: Registry) -> Path:
     moved to ``<name>.corrupt`` with a warning. Raises ``Unavailable`` if no address delivers the right bytes,
     ``DataError`` if the mirror delivers wrong ones.
     """
-    target = registry.cache_folder / entry.name
     try:
         with _locked(entry, registry):
-            if target.is_file() and not _move_corrupt(target, entry):
-                return target
-            return _download(entry, target)
+            for target in [registry.cache_folder / name for name in entry.cache_names]:
+                if target.is_file() and not _move_corrupt(target, entry):
+                    return target
+            return _download(entry, registry.cache_folder)
     except OSError as error:
         raise DataError(
             f"cannot store {entry.name} in {registry.cache_folder} ({error.strerror or error}): make that "
@@ -71,12 +71,13 @@ def _move_corrupt(target: Path, entry: Entry) -> bool:
     return True
 
 
-def _download(entry: Entry, target: Path) -> Path:
-    """Try the mirror, then the canonical addresses; return ``target`` or raise ``Unavailable``."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+def _download(entry: Entry, folder: Path) -> Path:
+    """Try the mirror, then the canonical addresses; return the file's path or raise ``Unavailable``."""
+    (folder / entry.name).parent.mkdir(parents=True, exist_ok=True)
     mirror = mirror_url(entry)
     failures = []
     for url in [*([mirror] if mirror else []), *entry.urls]:
+        target = folder / entry.cache_name(url)
         failure, corrupt = _try(url, entry, target)
         if failure is None:
             return target
@@ -86,7 +87,7 @@ def _download(entry: Entry, target: Path) -> Path:
                 f"replace it there or unset {MIRROR_VARIABLE}"
             )
         failures.append(f"{_shown(url)}: {failure}")
-    raise Unavailable(_how_to_get(entry, target, failures))
+    raise Unavailable(_how_to_get(entry, folder / entry.name, failures))
 
 
 def _try(url: str, entry: Entry, target: Path) -> tuple[str | None, bool]:

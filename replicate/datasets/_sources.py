@@ -27,7 +27,7 @@ def local_source(entry: Entry, registry: Registry) -> Source | None:
     places = [
         Source("mirror", folder / entry.name) if folder else None,
         Source("embedded", registry.data_folder / entry.embedded) if entry.embedded else None,
-        Source("cache", registry.cache_folder / entry.name),
+        *(Source("cache", registry.cache_folder / name) for name in entry.cache_names),
     ]
     return next((place for place in places if place and place.path.is_file()), None)
 

@@ -37,6 +37,8 @@ class FileStatus:
 def fetch(name: str, *, registry: Registry | None = None) -> Path:
     """Return the path of a verified file, downloading it if it is nowhere on this machine.
 
+    What R packages publish is returned as downloaded (``.rda``), verified by its values.
+
     Verification is remembered per process by path, size and modification time. Raises ``UserError`` for an
     unknown name, ``DataError`` if the mirror's or the embedded file is corrupt (no other place is tried, so
     that a broken mirror gets noticed), ``Unavailable`` if no place has it. A corrupt cached file is moved
@@ -44,9 +46,9 @@ def fetch(name: str, *, registry: Registry | None = None) -> Path:
     """
     registry = registry or default_registry()
     entry = registry.entry(name)
-    if entry.bundled:
-        raise UserError(f"{name} is no file: it ships inside {entry.bundled}; call its loader instead")
     source = local_source(entry, registry)
+    if entry.bundled and source is None:
+        raise UserError(f"{name} is no file: it ships inside {entry.bundled}; call its loader instead")
     problem = fault(source.path, entry) if source else "absent"
     if source and problem is None:
         return source.path
@@ -74,9 +76,9 @@ def verify(name: str, *, registry: Registry | None = None) -> FileStatus:
     """Check the copy that ``fetch`` would use; report, never raise, if it is corrupt or missing."""
     registry = registry or default_registry()
     entry = registry.entry(name)
-    if entry.bundled:
-        return _status(entry, entry.bundled, "bundled")
     source = local_source(entry, registry)
+    if source is None and entry.bundled:
+        return _status(entry, entry.bundled, "bundled")
     if source is None:
         where, state = ("web", "downloadable") if entry.urls else ("nowhere", "missing")
         return _status(entry, where, state, detail=entry.hint or entry.origin)
@@ -106,5 +108,5 @@ def names(dataset: str | None = None, *, registry: Registry | None = None) -> li
 
 
 def data_hash(dataset: str, *, registry: Registry | None = None) -> str:
-    """Return 12 hexadecimal digits identifying the bytes of ``dataset``; reads no data file."""
+    """Return 12 hexadecimal digits identifying the bytes (or values) of ``dataset``; reads no data file."""
     return (registry or default_registry()).data_hash(dataset)

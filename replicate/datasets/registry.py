@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 
@@ -40,6 +41,8 @@ def _web_addresses(urls: tuple[str, ...]) -> tuple[str, ...]:
     return urls
 
 
+R_DATA = ".rda"  # how R packages store a table
+
 RelativePath = Annotated[str, AfterValidator(_relative_path)]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -62,6 +65,10 @@ class Entry(BaseModel):
     embedded: RelativePath | None = None
     bundled: Text | None = None
     hint: Text | None = None
+    content: Annotated[str, _hex(64)] | None = None
+    columns: Annotated[tuple[Text, ...], Strict(False)] = ()
+    unordered: bool = False
+    r_object: Text | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> "Entry":
@@ -69,6 +76,10 @@ class Entry(BaseModel):
             raise ValueError("give exactly one of sha256 and md5")
         if not (self.urls or self.embedded or self.bundled or self.hint):
             raise ValueError("urls is empty: give embedded, bundled or a hint how to get the file")
+        if (self.content is None) != (not self.columns):
+            raise ValueError("content and columns belong together: give both or neither")
+        if (self.r_object or self.unordered) and not self.content:
+            raise ValueError("r_object and unordered say how to read a table: they need content and columns")
         return self
 
     @property
@@ -80,6 +91,22 @@ class Entry(BaseModel):
     def checksum(self) -> str:
         """The expected hash in lower-case hexadecimal digits."""
         return self.sha256 or self.md5 or ""
+
+    @property
+    def identity(self) -> str:
+        """The hash that all sources of the data share: of the values of a table, else of the file's bytes."""
+        return self.content or self.checksum
+
+    @property
+    def cache_names(self) -> list[str]:
+        """The names under which the cache may hold the data, the registry's own first."""
+        r_data = [str(PurePosixPath(self.name).with_suffix(R_DATA))] if self.r_object else []
+        return [self.name, *r_data]
+
+    def cache_name(self, url: str) -> str:
+        """Return the name a download from ``url`` is kept under: R's data files keep their own suffix."""
+        is_r_data = self.r_object and urlsplit(url).path.endswith(R_DATA)
+        return self.cache_names[-1] if is_r_data else self.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,12 +161,12 @@ class Registry:
         return [name for name, entry in self.entries.items() if dataset in (None, entry.dataset)]
 
     def data_hash(self, dataset: str) -> str:
-        """Return 12 hexadecimal digits that change when any registered byte of ``dataset`` does.
+        """Return 12 hexadecimal digits that change when any registered byte (or value) of ``dataset`` does.
 
         Computed from the registry alone, so it is cheap enough for cache keys and manifests; independent of
-        the order of the tables, of where files lie and of their licence texts.
+        the order of the tables, of where files lie, of their licence texts and of which source is at hand.
         """
-        lines = sorted(f"{name} {self.entry(name).checksum}\n" for name in self.names(dataset))
+        lines = sorted(f"{name} {self.entry(name).identity}\n" for name in self.names(dataset))
         return hashlib.sha256("".join(lines).encode()).hexdigest()[:12]
 
 
