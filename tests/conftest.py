@@ -1,6 +1,7 @@
 """A toy paper, its runs and an isolated project root for every test that needs them."""
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,13 @@ import pytest
 
 from replicate import atomic, claims, manifest, paper
 from replicate.measurement import Measurement
+
+
+def pytest_runtest_setup(item):
+    """Skip tests of the real data where there are none."""
+    if item.get_closest_marker("data") and not os.environ.get("REPLICATE_DATA"):
+        pytest.skip("needs the real files in $REPLICATE_DATA")
+
 
 TOY_PAPER = """\
 short = "Toy"

@@ -129,7 +129,8 @@ def test_committed_notebook_was_run_to_its_end(slug):
 def test_units_are_pure_functions_of_config_and_seed(slug):
     """The sweep hands units nothing else, and caches by nothing else."""
     experiments = importlib.import_module(f"replicate.papers.{slug}.experiments")
-    own = [f for _, f in inspect.getmembers(experiments, inspect.isfunction) if f.__module__ == experiments.__name__]
+    found = inspect.getmembers(experiments, inspect.isfunction)
+    own = [f for name, f in found if f.__module__ == experiments.__name__ and not name.startswith("_")]
     for unit in own:
         assert list(inspect.signature(unit).parameters)[:2] == ["config", "seed"], unit
         assert set(inspect.signature(unit).parameters) <= {"config", "seed", "device"}

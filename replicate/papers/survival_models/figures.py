@@ -46,7 +46,7 @@ def coverage(frame: pd.DataFrame) -> Figure:
 
     ``frame``: rows of ``s1`` with columns kappa, n, parameter, metric, value, truth_value.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.4))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.4))
     sizes = sorted(frame["n"].unique())
     for size, marker in zip(sizes, "so^dv", strict=False):
         for parameter, colour in zip(("lambda", "gamma", "kappa"), COLOURS, strict=False):
@@ -65,7 +65,9 @@ def coverage(frame: pd.DataFrame) -> Figure:
     right.axhline(0, **_GREY)
     left.set(xlabel="$\\kappa$", ylabel="coverage of 95 % intervals", title="band: 3 Monte-Carlo errors")
     right.set(xlabel="$\\kappa$", ylabel="bias", title="bars: 95 % intervals of the mean error")
-    left.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(2.25, 1))
+    right.set_ylim(-0.15, 0.3)
+    handles = left.get_legend_handles_labels()
+    right.legend(*handles, frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
     return _finish(figure)
 
 
@@ -86,7 +88,7 @@ def ridge(frame: pd.DataFrame) -> Figure | None:
             axes.plot(rows["phi"], rows["lambda"], "o", color=colour, markersize=4, alpha=0.6, label=f"truth: {truth}")
         axes.plot(0, 0.7, "k+", markersize=10)
         axes.plot(0.5, 0, "kx", markersize=8)
-        axes.set(xlabel="AFT effect (log phi)", title=f"$\\kappa$ = {kappa:g}")
+        axes.set(xlabel="AFT effect (log phi)", title=f"$\\kappa$ = {kappa:g}", xlim=(-5, 5), ylim=(-9, 9))
     panels[0][0].set_ylabel("PH effect (log lambda)")
     panels[0][0].legend(frameon=False, fontsize=7)
     return _finish(figure)

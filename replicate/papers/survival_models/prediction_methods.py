@@ -1,0 +1,73 @@
+"""The methods of a fitted regression that predict and draw, named as in lifelines."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from replicate.papers.survival_models import plots, prediction
+
+Frame = pd.DataFrame
+
+
+class PredictionMethods:
+    """Predictions for new rows ``df`` (the columns of the formulas), times in the unit of the fit.
+
+    ``ci=True`` adds pointwise bands at level 1 - alpha by the delta method: columns (row, estimate / lower /
+    upper) over time, columns estimate, lower, upper by row. Raise ValueError for unusable rows and times and
+    AttributeError before the fit.
+    """
+
+    def predict_survival_function(self, df: Frame, times: Sequence[float] | None = None, ci: bool = False) -> Frame:
+        """Return S(t), times by rows of ``df``; see `prediction.survival`. Default times: those of the fit."""
+        return prediction.survival(self._at(df), self._times(times), ci=ci)
+
+    def predict_hazard(self, df: Frame, times: Sequence[float] | None = None, ci: bool = False) -> Frame:
+        """Return h(t) in 1 / time; see `prediction.hazard`."""
+        return prediction.hazard(self._at(df), self._times(times), ci=ci)
+
+    def predict_cumulative_hazard(self, df: Frame, times: Sequence[float] | None = None, ci: bool = False) -> Frame:
+        """Return H(t); see `prediction.cumulative_hazard`."""
+        return prediction.cumulative_hazard(self._at(df), self._times(times), ci=ci)
+
+    def predict_percentile(self, df: Frame, p: float = 0.5, ci: bool = False) -> pd.Series | Frame:
+        """Return the times at which S(t) = p; see `prediction.percentile`."""
+        return prediction.percentile(self._at(df), p, ci=ci)
+
+    def predict_median(self, df: Frame, ci: bool = False) -> pd.Series | Frame:
+        """Return the median times, inf where more than half are cured."""
+        return self.predict_percentile(df, 0.5, ci=ci)
+
+    def predict_mean_survival(self, df: Frame, times: Sequence[float] | None = None, ci: bool = False) -> Frame:
+        """Return S(t) averaged over the rows of ``df``; see `prediction.mean_survival`."""
+        return prediction.mean_survival(self._at(df), self._times(times), ci=ci)
+
+    def hazard_ratio(self, df_a: Frame, df_b: Frame, times: Sequence[float] | None = None, ci: bool = False) -> Frame:
+        """Return the hazard of rows ``df_a`` over that of ``df_b``; see `prediction.hazard_ratio`."""
+        return prediction.hazard_ratio(self._at(df_a), self._at(df_b), self._times(times), ci=ci)
+
+    def cure_fraction(self, df: Frame, ci: bool = False) -> pd.Series | Frame:
+        """Return S(inf), 0 for kappa >= 0; see `prediction.cure_fraction`."""
+        return prediction.cure_fraction(self._at(df), ci=ci)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw coefficients with Wald intervals; see `plots.plot_coefficients`."""
+        return plots.plot_coefficients(self, ax=ax)
+
+    def plot_survival(self, df: Frame, by: str | None = None, ax: Axes | None = None) -> Axes:
+        """Draw fitted survival against Kaplan-Meier by group; see `plots.plot_survival`."""
+        return plots.plot_survival(self, df, by=by, ax=ax)
+
+    def plot_hazard_ratio(
+        self, df_a: Frame, df_b: Frame, times: Sequence[float] | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Draw HR(t) with its band; see `plots.plot_hazard_ratio`."""
+        return plots.plot_hazard_ratio(self, df_a, df_b, times=times, ax=ax)
+
+    def _at(self, df: Frame) -> prediction.Predictors:
+        found = self._fitted("optimum_")
+        return prediction.Predictors(self.designs_, found.theta, found.covariance, df, 1 - self.alpha)
+
+    def _times(self, times: Sequence[float] | None) -> np.ndarray | Sequence[float]:
+        return np.unique(self._fitted("data_").time) if times is None else times
