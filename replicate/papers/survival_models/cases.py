@@ -20,6 +20,8 @@ class Case:
         return load_survival(self.dataset).frame[["time", "event", *self.covariates]]
 
 
+# Covariates that the Rotterdam patients and the German trial share, coded alike.
+TRANSFER = ("hormon", "age", "meno", "size_20_50", "size_over_50", "grade3", "nodes", "pgr", "er")
 CASES = {
     "lung": Case("lung", ("female",), "NCCTG lung cancer, years"),
     "veteran": Case("veteran", ("treated",), "Veterans' lung cancer, months"),

@@ -7,8 +7,8 @@ import numpy as np
 from replicate.datasets import load_survival
 from replicate.seeds import Seed
 
+from . import cases, simulation, trials, validation
 from . import identities as exact
-from . import simulation, trials
 from .authors_code import differences
 from .cases import CASES
 from .profile import profile, profile_interval
@@ -170,6 +170,44 @@ def kappa_profile(config: dict, seed: Seed) -> Rows:
         *({"metric": name, "value": float(np.expm1(value))} for name, value in numbers.items()),
         *({"metric": "relative profile log-likelihood", **point} for point in points),
     ]
+
+
+def bootstrap(config: dict, seed: Seed) -> Rows:
+    """Choose a structure by AIC on one resample of a trial: how much of the choice is chance?"""
+    case = CASES[config["case"]]
+    frame = case.frame()
+    rows = seed.rng("bootstrap", config["case"]).integers(len(frame), size=len(frame))
+    fits = fit_structures(
+        frame.iloc[rows].reset_index(drop=True),
+        config["structures"],
+        covariates=list(case.covariates),
+        duration_col="time",
+        event_col="event",
+        starts=config["starts"],
+        interior=True,
+    )
+    table = comparison(fits).set_index("label")
+    usable = table[table["regular"] & table["converged"]]
+    chosen = usable["AIC"].idxmin() if len(usable) else "none"
+    return [{"structure": label, "metric": "chosen", "value": int(label == chosen)} for label in config["structures"]]
+
+
+def validate(config: dict, seed: Seed) -> Rows:
+    """Fit a model on 70 % of a trial and score it on the rest; models share the splits."""
+    case = CASES[config["case"]]
+    train, test = validation.split(case.frame(), seed.rng("split", config["case"]))
+    predict = validation.fit(config["model"], train, case.covariates)
+    return [{"metric": k, "value": v, "n": len(test)} for k, v in validation.scores(predict, train, test).items()]
+
+
+def transfer(config: dict, seed: Seed) -> Rows:
+    """Fit a model on the Rotterdam patients and score it on the German trial."""
+    train, test = (load_survival(name).frame for name in ("rotterdam", "gbsg"))
+    covariates = cases.TRANSFER
+    scale = train[list(covariates)].agg(["mean", "std"])
+    train, test = (t.assign(**(t[list(covariates)] - scale.loc["mean"]) / scale.loc["std"]) for t in (train, test))
+    predict = validation.fit(config["model"], train, covariates)
+    return [{"metric": k, "value": v, "n": len(test)} for k, v in validation.scores(predict, train, test).items()]
 
 
 def _fit(config: dict, frame, rng: np.random.Generator) -> trials.Fitted:

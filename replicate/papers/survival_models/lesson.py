@@ -50,6 +50,23 @@ def best_of(selection: pd.DataFrame) -> pd.DataFrame:
     return selection_table(selection, selection["case"].iloc[0]).round(3) if len(selection) else pd.DataFrame()
 
 
+def chosen(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return how often AIC chose each structure over the resamples; empty if there were none."""
+    if frame.empty:
+        return pd.DataFrame()
+    share = frame.groupby("structure")["value"].mean().sort_values(ascending=False)
+    return share[share > 0].to_frame("share of resamples")
+
+
+def scores(validated: pd.DataFrame, transferred: pd.DataFrame) -> pd.DataFrame:
+    """Return mean scores by model, a column a trial and score; empty if nothing was validated."""
+    if validated.empty:
+        return pd.DataFrame()
+    carried = transferred.assign(case="rotterdam to gbsg") if len(transferred) else transferred
+    rows = pd.concat([validated, carried])
+    return rows.pivot_table(index="model", columns=["metric", "case"], values="value", sort=False)
+
+
 def effects_by_sample(frame: pd.DataFrame) -> pd.DataFrame:
     """Return from a simulation the effects of x, their correlation, tests and choices, without the baseline."""
     if frame.empty:

@@ -9,8 +9,10 @@ from replicate.sweep import grid
 
 from . import cases, identities
 from . import experiments as ex
+from .validation import MODELS
 
 E1684_STRUCTURES = ("b/lam", "t/phi", "b/both", "t/both")
+BOOTSTRAPPED = ("0/lam", "b/lam", "ba/lam", "0/phi", "t/phi", "ta/phi", "b/both", "t/both", "ba/both", "ta/both")
 UNITS = {"decades": 0.1, "years": 1.0, "months": 12.0, "days": 365.25}
 
 
@@ -84,6 +86,27 @@ def kappa_profile(run) -> pd.DataFrame:
     s = run.settings
     axes = grid(case=_melanoma(s), structure=E1684_STRUCTURES, points=[s.profile_points], starts=[s.starts])
     return run.sweep(ex.kappa_profile, axes)
+
+
+def bootstrap(run) -> pd.DataFrame:
+    """Choose among the recommended structures and their neighbours on resamples of the first trial."""
+    s = run.settings
+    first = cases.available(s.data_sets[:1])
+    axes = grid(case=first, structures=[list(BOOTSTRAPPED)], starts=[3])
+    return run.sweep(ex.bootstrap, axes, replicates=s.bootstrap)
+
+
+def validate(run) -> pd.DataFrame:
+    """Score every model on the same splits of every trial at hand."""
+    s = run.settings
+    axes = grid(case=cases.available(s.validation_sets), model=list(MODELS))
+    return run.sweep(ex.validate, axes, replicates=s.validation_splits)
+
+
+def transfer(run) -> pd.DataFrame:
+    """Carry every model from the Rotterdam patients to the German trial; empty without the data."""
+    wanted = run.settings.validation_splits and all(cases.has(name) for name in ("rotterdam", "gbsg"))
+    return run.sweep(ex.transfer, grid(model=list(MODELS) if wanted else []))
 
 
 def _melanoma(settings) -> list[str]:
