@@ -71,7 +71,10 @@ def wait_until(condition, *, seconds=30):
 
 
 def runs(pid):
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # asked first and looked at afterwards, it could end in between
+        return False
 
 
 def bogus_kernel(folder):
