@@ -1,16 +1,21 @@
 """How fast are the survival fits, against what a user would use instead?
 
-Large n: APGW and its log-logistic sub-model against lifelines' LogLogisticAFTFitter and
-GeneralizedGammaRegressionFitter, and against a generic quasi-Newton (SciPy's L-BFGS-B with a numerical gradient, as
-R's optim would) on our likelihood. Small n: all 32 structures of one trial. Every fit reports its log-likelihood;
-ours with standard errors, from one and from eight starts, the others from one start.
+Large n, one thread: the log-logistic AFT against lifelines' LogLogisticAFTFitter, APGW t/phi against lifelines'
+GeneralizedGammaRegressionFitter on Weibull times (which both families contain), and both against the R way of doing
+it: the textbook likelihood, a generic optimiser with numerical gradients and a numerically differentiated Hessian
+(what `optim(..., hessian = TRUE)` or the authors' `nlm` do). Every fit ends with standard errors. Ours starts once,
+as the peers do, and eight times, as the library does by default. Runs alternate; seconds and ratios are medians.
+Small n: all 32 structures of one trial. Largest n: a million rows with 13 coefficients, then seconds over n.
 """
 
 import argparse
 import resource
+import statistics
 import sys
 import time
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,94 +23,137 @@ from lifelines import GeneralizedGammaRegressionFitter, LogLogisticAFTFitter
 from rich.console import Console
 from rich.table import Table
 from scipy import optimize
+from statsmodels.tools.numdiff import approx_hess
 
 from replicate.datasets import load_survival
 from replicate.papers.survival_models import simulation
-from replicate.papers.survival_models.likelihood import Model, Observed, evaluate
+from replicate.papers.survival_models.likelihood import Model, Observed
 from replicate.papers.survival_models.newton import maximise
 from replicate.papers.survival_models.selection import selection_table
 
+Fit = Callable[[], float]  # fits with standard errors and returns the log-likelihood
 
-def trial(n: int, covariates: int, seed: int = 0) -> tuple[pd.DataFrame, list[str]]:
-    """Return a simulated log-logistic trial with standard normal covariates that shift log time."""
+
+@dataclass(frozen=True)
+class Trial:
+    """Simulated times with standard normal covariates ``names`` that shift log time."""
+
+    frame: pd.DataFrame
+    names: list[str]
+
+    @property
+    def observed(self) -> Observed:
+        """Return times and events."""
+        return Observed(self.frame["time"].to_numpy(), self.frame["event"].to_numpy(float))
+
+    @property
+    def design(self) -> np.ndarray:
+        """Return covariates with an intercept in front, ``(n, p)``."""
+        return np.column_stack([np.ones(len(self.frame)), self.frame[self.names]])
+
+
+def trial(n: int, covariates: int, kappa: float, seed: int = 0) -> Trial:
+    """Return a trial whose baseline is log-logistic-like (``kappa`` 0: Burr XII) or Weibull (``kappa`` 1)."""
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((n, covariates))
     effects = np.linspace(-0.3, 0.3, covariates)
-    times = np.exp(-x @ effects) * simulation.Design(0.0).distribution(0).sample(n, rng)
+    times = np.exp(-x @ effects) * simulation.Design(kappa).distribution(0).sample(n, rng)
     end = rng.uniform(0, 6, n)
     names = [f"x{i}" for i in range(covariates)]
     frame = pd.DataFrame(x, columns=names).assign(time=np.minimum(times, end), event=(times <= end).astype(int))
-    return frame, names
+    return Trial(frame, names)
 
 
-def designs(frame: pd.DataFrame, names: list[str]) -> tuple[Observed, np.ndarray, np.ndarray]:
-    """Return the observations, the design with intercept and the intercept alone."""
-    ones = np.ones((len(frame), 1))
-    observed = Observed(frame["time"].to_numpy(), frame["event"].to_numpy(float))
-    return observed, np.hstack([ones, frame[names].to_numpy()]), ones
+def ours(data: Trial, *, free_kappa: bool, starts: int) -> Fit:
+    """Return our fit of an AFT regression with ``kappa`` 0 (log-logistic) or free (t/phi)."""
+    observed, x = data.observed, data.design
+    ones = np.ones((len(x), 1))
+    designs = {"tau": x, "alpha": ones} | ({"nu": ones} if free_kappa else {})
+    model = Model(designs, {"beta": 0.0} if free_kappa else {"beta": 0.0, "nu": 0.0})
+
+    def fit() -> float:
+        found = maximise(observed, model, starts=starts)
+        assert np.isfinite(found.standard_errors).all()
+        return found.value
+
+    return fit
 
 
-def timed(call) -> tuple[float, object]:
+def generic(data: Trial, *, free_kappa: bool) -> Fit:
+    """Return the fit by BFGS on the textbook likelihood with numerical gradient and Hessian."""
+    observed, x = data.observed, data.design
+    log_time, event = np.log(observed.time), observed.event
+
+    def negative(theta: np.ndarray) -> float:
+        z = np.exp(np.exp(theta[x.shape[1]]) * (x @ theta[: x.shape[1]] + log_time))
+        kappa = np.expm1(theta[-1]) if free_kappa else 0.0
+        base = 1 + z / (kappa + 1)
+        total = np.log(base) if kappa == 0 else (kappa + 1) / kappa * (base**kappa - 1)
+        log_hazard = theta[x.shape[1]] + np.log(z) - log_time + (kappa - 1) * np.log(base)
+        return float(total.sum() - event @ log_hazard)
+
+    def fit() -> float:
+        start = np.full(x.shape[1] + 1 + free_kappa, 0.01)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = optimize.minimize(negative, start, method="BFGS", options={"gtol": 1e-3})
+            np.sqrt(np.diag(np.linalg.inv(approx_hess(found.x, negative))))
+        return -float(found.fun)
+
+    return fit
+
+
+def lifelines(data: Trial, *, generalised_gamma: bool) -> Fit:
+    """Return lifelines' fit; nan where it does not converge."""
+    fitter = GeneralizedGammaRegressionFitter() if generalised_gamma else LogLogisticAFTFitter()
+    regressors = {"mu_": " + ".join(data.names), "sigma_": "1", "lambda_": "1"}
+
+    def fit() -> float:
+        options = {"regressors": regressors} if generalised_gamma else {}
+        try:
+            return float(fitter.fit(data.frame, "time", event_col="event", **options).log_likelihood_)
+        except Exception as error:  # a failed fit is a result
+            print(f"{type(fitter).__name__}: {type(error).__name__}", file=sys.stderr)
+            return float("nan")
+
+    return fit
+
+
+def timed(call: Callable) -> tuple[float, object]:
     """Return seconds and result."""
     start = time.perf_counter()
     result = call()
     return time.perf_counter() - start, result
 
 
-def generic(observed: Observed, model: Model) -> float:
-    """Return the log-likelihood reached by L-BFGS-B with finite differences from the same start."""
-    start = np.full(model.n_parameters, 0.01)
-    found = optimize.minimize(lambda theta: -evaluate(theta, observed, model, order=0).value, start, method="L-BFGS-B")
-    return -float(found.fun)
-
-
-def compare(n: int, covariates: int) -> list[tuple[str, float, float]]:
-    """Return (fit, seconds, log-likelihood) for one trial of n subjects."""
-    frame, names = trial(n, covariates)
-    observed, x, ones = designs(frame, names)
-    log_logistic = Model({"tau": x, "alpha": ones}, {"beta": 0.0, "nu": 0.0})
-    free = Model({"tau": x, "alpha": ones, "nu": ones}, {"beta": 0.0})
-    rows = []
-    for label, model in (("log-logistic AFT, ours", log_logistic), ("APGW t/phi, ours", free)):
-        for starts in (1, 8):
-            seconds, found = timed(lambda model=model, starts=starts: maximise(observed, model, starts=starts))
-            rows.append((f"{label}, {starts} start{'s' * (starts > 1)}", seconds, found.value))
-    for label, model in (
-        ("log-logistic AFT, generic optimiser", log_logistic),
-        ("APGW t/phi, generic optimiser", free),
-    ):
-        seconds, value = timed(lambda model=model: generic(observed, model))
-        rows.append((label, seconds, value))
-    for label, fitter in (
-        ("log-logistic AFT, lifelines", LogLogisticAFTFitter()),
-        ("generalised gamma, lifelines", GeneralizedGammaRegressionFitter()),
-    ):
-        rows.append((label, *_lifelines(fitter, frame, names)))
-    return rows
-
-
-def _lifelines(fitter, frame: pd.DataFrame, names: list[str]) -> tuple[float, float]:
-    options = {}
-    if isinstance(fitter, GeneralizedGammaRegressionFitter):
-        options["regressors"] = {"mu_": " + ".join(names), "sigma_": "1", "lambda_": "1"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            seconds, found = timed(lambda: fitter.fit(frame, "time", event_col="event", **options))
-        except Exception as error:  # a failed fit is a result
-            print(f"{type(fitter).__name__}: {type(error).__name__}: {error}", file=sys.stderr)
-            return float("nan"), float("nan")
-    return seconds, float(found.log_likelihood_)
+def compare(title: str, fits: dict[str, Fit], slow: dict[str, Fit], repeats: int, console: Console) -> None:
+    """Time all fits alternately (``slow`` ones once) and print medians and each peer's seconds over ours."""
+    seconds: dict[str, list[float]] = {name: [] for name in (*fits, *slow)}
+    values = {}
+    for number in range(repeats):
+        for name, fit in (fits | slow if number == 0 else fits).items():
+            spent, values[name] = timed(fit)
+            seconds[name].append(spent)
+    mine = [name for name in fits if name.startswith("ours")]
+    table = Table("fit", "seconds", *(f"x {name}" for name in mine), "log-likelihood", title=title)
+    for name, spent in seconds.items():
+        ratios = [
+            statistics.median(a / b for a, b in zip(spent, seconds[own], strict=False)) for own in mine if name != own
+        ]
+        cells = [""] * len(mine) if name in mine else [f"{ratio:.1f}" for ratio in ratios]
+        table.add_row(name, f"{statistics.median(spent):.3f}", *cells, f"{values[name]:.4f}")
+    console.print(table)
 
 
 def largest(n: int) -> None:
-    """Fit n rows with 13 coefficients (six covariates on lambda and five on gamma) and print time and memory."""
-    frame, names = trial(n, 6)
-    observed, x, ones = designs(frame, names)
-    model = Model({"beta": x, "alpha": x[:, :5], "nu": ones}, {"tau": 0.0})
+    """Fit n rows with 13 coefficients (seven on lambda, five on gamma, kappa) and print time and memory."""
+    data = trial(n, 6, 0.0)
+    model = Model({"beta": data.design, "alpha": data.design[:, :5], "nu": np.ones((n, 1))}, {"tau": 0.0})
+    observed = data.observed
     seconds, found = timed(lambda: maximise(observed, model, starts=8))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"ba/lam, n = {n:,}, p = {model.n_parameters}: {seconds:.2f} s, {found.status}, process peak {peak:.0f} MiB")
+    print(
+        f"ba/lam, n = {n:>9,}, p = {model.n_parameters}: {seconds:.2f} s, {found.status}, process peak {peak:.0f} MiB"
+    )
 
 
 def main() -> None:
@@ -113,20 +161,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="n = 10,000 instead of 100,000 and 1,000,000")
     quick = parser.parse_args().quick
+    warnings.simplefilter("ignore")
+    console = Console(width=None if sys.stdout.isatty() else 120)
     lung = load_survival("lung").frame[["time", "event", "female"]]
     settings = {"covariates": "female", "duration_col": "time", "event_col": "event"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        seconds, _ = timed(lambda: selection_table(lung, **settings))
+    seconds, _ = timed(lambda: selection_table(lung, **settings))
     print(f"32 structures of the lung trial (n = {len(lung)}), 8 starts each: {seconds:.2f} s")
-    largest(10_000 if quick else 1_000_000)
+    for n in (1_000, 10_000) if quick else (1_000, 10_000, 100_000, 1_000_000):
+        largest(n)
     n = 10_000 if quick else 100_000
-    table = Table(title=f"n = {n:,}, 5 covariates on log time, one thread")
-    for column in ("fit", "seconds", "log-likelihood"):
-        table.add_column(column)
-    for label, seconds, value in compare(n, 5):
-        table.add_row(label, f"{seconds:.2f}", f"{value:.4f}")
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    for name, kappa, free in (("log-logistic AFT", 0.0, False), ("APGW t/phi and generalised gamma", 1.0, True)):
+        data = trial(n, 5, kappa)
+        fits = {f"ours, {k} start{'s' * (k > 1)}": ours(data, free_kappa=free, starts=k) for k in (1, 8)}
+        fits["BFGS on the textbook likelihood"] = generic(data, free_kappa=free)
+        peer = {"lifelines": lifelines(data, generalised_gamma=free)}
+        fits, slow = (fits, peer) if free else (fits | peer, {})
+        compare(f"{name}, n = {n:,}, 5 covariates on log time", fits, slow, 5, console)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ AUTHORS = {"alpha": 0.01, "nu": 0.4}  # with tau0 = beta0 = log(events / total t
 SLOPE = 0.01
 SHAPES = ({"nu": -0.7, "alpha": 0.3}, {"nu": -0.2, "alpha": -0.3})
 JITTER = 0.7
-THIN_ABOVE, THIN_TO, THIN_EVENTS = 50_000, 20_000, 500  # rows; starts of larger data are tried on a part
+THIN_ABOVE, THIN_TO, THIN_EVENTS = 50_000, 5_000, 500  # rows; starts of larger data are tried on a part
 
 
 def candidates(data: Observed, model: Model, count: int, rng: np.random.Generator) -> list[np.ndarray]:
