@@ -114,6 +114,15 @@ def test_notebook_holds_no_logic(slug):
 
 
 @every_paper
+def test_the_last_code_cell_finishes_the_run(slug):
+    """What is measured after ``run.finish()`` is missing in claims and costs."""
+    *before, last = _cells(slug, "code")
+    assert "run.finish()" in _source(last)
+    assert not re.search(r"run\.(measure|sweep|table|figure)", _source(last).split("run.finish()")[1])
+    assert not any("run.finish()" in _source(cell) for cell in before)
+
+
+@every_paper
 def test_committed_notebook_was_run_to_its_end(slug):
     """nbval passes cells without stored outputs unchecked."""
     cells = _cells(slug, "code")

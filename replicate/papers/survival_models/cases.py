@@ -19,6 +19,11 @@ class Case:
         """Return ``time``, ``event`` and the covariates, in the data set's unit."""
         return load_survival(self.dataset).frame[["time", "event", *self.covariates]]
 
+    def groups(self, frame: pd.DataFrame) -> pd.Series:
+        """Return the group of every row of ``frame``: the covariate that is 1, or "reference" where none is."""
+        marks = frame[list(self.covariates)]
+        return marks.idxmax(axis=1).where(marks.any(axis=1), "reference")
+
 
 # Covariates that the Rotterdam patients and the German trial share, coded alike.
 TRANSFER = ("hormon", "age", "meno", "size_20_50", "size_over_50", "grade3", "nodes", "pgr", "er")

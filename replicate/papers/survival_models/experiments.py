@@ -197,17 +197,36 @@ def validate(config: dict, seed: Seed) -> Rows:
     case = CASES[config["case"]]
     train, test = validation.split(case.frame(), seed.rng("split", config["case"]))
     predict = validation.fit(config["model"], train, case.covariates)
-    return [{"metric": k, "value": v, "n": len(test)} for k, v in validation.scores(predict, train, test).items()]
+    if predict is None:  # counted, never dropped silently
+        return [{"metric": "fitted", "value": 0, "n": len(test)}]
+    found = {"fitted": 1, **validation.scores(predict, train, test)}
+    return [{"metric": name, "value": value, "n": len(test)} for name, value in found.items()]
 
 
 def transfer(config: dict, seed: Seed) -> Rows:
-    """Fit a model on the Rotterdam patients and score it on the German trial."""
+    """Fit a model on the Rotterdam patients; score it on the German trial, over time and by groups of risk."""
     train, test = (load_survival(name).frame for name in ("rotterdam", "gbsg"))
     covariates = cases.TRANSFER
     scale = train[list(covariates)].agg(["mean", "std"])
     train, test = (t.assign(**(t[list(covariates)] - scale.loc["mean"]) / scale.loc["std"]) for t in (train, test))
     predict = validation.fit(config["model"], train, covariates)
-    return [{"metric": k, "value": v, "n": len(test)} for k, v in validation.scores(predict, train, test).items()]
+    if predict is None:
+        return [{"metric": "fitted", "value": 0, "n": len(test)}]
+    held = validation.held_out(train, test)
+    survival = predict(held.table, held.times)
+    found = {"fitted": 1, **validation.scores(predict, train, test)}
+    rows: Rows = [{"metric": name, "value": value, "n": len(test)} for name, value in found.items()]
+    curves = {
+        "Brier score at time": validation.brier_over_time(held, survival),
+        "concordance up to time": validation.concordance_over_time(held, survival),
+    }
+    for name, values in curves.items():
+        rows += [{"metric": name, "time": t, "value": v} for t, v in zip(held.times.tolist(), values, strict=True)]
+    groups = validation.calibration(held, survival[:, held.middle], 10)
+    for number, group in enumerate(groups.to_dict("records")):
+        size = int(group.pop("n"))
+        rows += [{"metric": f"{name} survival", "group": number, "value": v, "n": size} for name, v in group.items()]
+    return rows
 
 
 def _fit(config: dict, frame, rng: np.random.Generator) -> trials.Fitted:

@@ -23,7 +23,7 @@ def hazards() -> Figure:
     axes[0].set_ylabel("log hazard")
     axes[2].legend(frameon=False, fontsize=7, title="$\\kappa$", title_fontsize=8)
     _shape_map(axes[3])
-    return _finish(figure)
+    return finish(figure)
 
 
 def _shape_map(axes) -> None:
@@ -68,7 +68,7 @@ def coverage(frame: pd.DataFrame) -> Figure:
     right.set_ylim(-0.15, 0.3)
     handles = left.get_legend_handles_labels()
     right.legend(*handles, frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
-    return _finish(figure)
+    return finish(figure)
 
 
 def ridge(frame: pd.DataFrame) -> Figure | None:
@@ -91,7 +91,7 @@ def ridge(frame: pd.DataFrame) -> Figure | None:
         axes.set(xlabel="AFT effect (log phi)", title=f"$\\kappa$ = {kappa:g}", xlim=(-5, 5), ylim=(-9, 9))
     panels[0][0].set_ylabel("PH effect (log lambda)")
     panels[0][0].legend(frameon=False, fontsize=7)
-    return _finish(figure)
+    return finish(figure)
 
 
 def profile(frame: pd.DataFrame) -> Figure | None:
@@ -111,7 +111,7 @@ def profile(frame: pd.DataFrame) -> Figure | None:
         axes.text(kappa, 0.15, name, fontsize=8, ha="center")
     axes.set(xlabel="$\\kappa$", ylabel="log-likelihood below its maximum", ylim=(-8, 0.6))
     axes.legend(frameon=False, fontsize=8)
-    return _finish(figure)
+    return finish(figure)
 
 
 def units(frame: pd.DataFrame) -> Figure | None:
@@ -129,11 +129,13 @@ def units(frame: pd.DataFrame) -> Figure | None:
             axes.plot(part["factor"], part["value"], "o-", color=colour, markersize=4, label=structure)
         axes.set(xscale="log", xlabel="units in a year", ylabel=metric)
     panels[0].legend(frameon=False, fontsize=8)
-    return _finish(figure)
+    return finish(figure)
 
 
-def _finish(figure: Figure) -> Figure:
+def finish(figure: Figure, *, tight: bool = True) -> Figure:
+    """Take the upper and right frame away; ``tight`` unless the figure has a layout of its own."""
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
+    if tight:
+        figure.tight_layout()
     return figure

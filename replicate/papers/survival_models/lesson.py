@@ -59,11 +59,15 @@ def chosen(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def scores(validated: pd.DataFrame, transferred: pd.DataFrame) -> pd.DataFrame:
-    """Return mean scores by model, a column a trial and score; empty if nothing was validated."""
+    """Return mean scores by model, a column a trial and score; empty if nothing was validated.
+
+    ``fitted`` is the share of fits that converged; the other scores are means over those.
+    """
     if validated.empty:
         return pd.DataFrame()
     carried = transferred.assign(case="rotterdam to gbsg") if len(transferred) else transferred
     rows = pd.concat([validated, carried])
+    rows = rows[rows["metric"].isin(["fitted", "concordance", "integrated Brier score", "calibration error"])]
     return rows.pivot_table(index="model", columns=["metric", "case"], values="value", sort=False)
 
 
@@ -74,3 +78,17 @@ def effects_by_sample(frame: pd.DataFrame) -> pd.DataFrame:
     kept = ["likelihood ratio", "correlation", "regular", "AIC chooses AFT", "AIC chooses PH", "AIC chooses both"]
     rows = frame[(frame["metric"] == "estimate") & (frame["term"] == "x") | frame["metric"].isin(kept)]
     return rows.drop(columns=["paper", "status"])
+
+
+def cured(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the cured shares with their limits, a row a model, columns by group; empty if it was not run."""
+    if frame.empty:
+        return pd.DataFrame()
+    order = ["estimate", "lower", "upper"]
+    wide = frame.pivot_table(index="model", columns=["group", "metric"], values="value", sort=False)
+    return wide[[(group, name) for group in frame["group"].unique() for name in order]].round(3)
+
+
+def how_many(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return how many values of ``column`` each trial has."""
+    return frame.groupby("case", sort=False)[column].nunique().to_frame(f"{column}s") if len(frame) else frame

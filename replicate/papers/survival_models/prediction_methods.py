@@ -7,6 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from replicate.papers.survival_models import plots, prediction
+from replicate.papers.survival_models.log_quantities import log_cumulative_hazard
+from replicate.papers.survival_models.table_checks import observed
 
 Frame = pd.DataFrame
 
@@ -50,6 +52,19 @@ class PredictionMethods:
     def cure_fraction(self, df: Frame, ci: bool = False) -> pd.Series | Frame:
         """Return S(inf), 0 for kappa >= 0; see `prediction.cure_fraction`."""
         return prediction.cure_fraction(self._at(df), ci=ci)
+
+    def cox_snell_residuals(self, df: Frame) -> pd.Series:
+        """Return H(time) - H(entry) of every row: unit exponential, censored as the times, if the model is true.
+
+        ``df`` holds the columns the model was fitted to. Raises ValueError for unusable rows.
+        """
+        data = observed(df, self.duration_col, self.event_col, self.entry_col)
+        eta = self._at(df).eta
+        hazard = np.exp(log_cumulative_hazard(eta, data.time)[0])
+        if data.entry is not None:
+            late = data.entry > 0
+            hazard[late] -= np.exp(log_cumulative_hazard(eta[late], data.entry[late])[0])
+        return pd.Series(hazard, index=df.index, name="Cox-Snell residual")
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw coefficients with Wald intervals; see `plots.plot_coefficients`."""

@@ -7,7 +7,7 @@ import pandas as pd
 
 from replicate.sweep import grid
 
-from . import cases, identities
+from . import cases, diagnostics, identities
 from . import experiments as ex
 from .validation import MODELS
 
@@ -88,6 +88,27 @@ def kappa_profile(run) -> pd.DataFrame:
     return run.sweep(ex.kappa_profile, axes)
 
 
+def survival_curves(run) -> pd.DataFrame:
+    """Draw the recommended structures beside Kaplan-Meier on every trial at hand."""
+    return run.sweep(diagnostics.survival_curves, _diagnosed(run.settings))
+
+
+def hazard_ratio(run) -> pd.DataFrame:
+    """Draw hazard ratios over time on every trial at hand with two groups."""
+    two = [name for name in run.settings.data_sets if len(cases.CASES[name].covariates) == 1]
+    return run.sweep(diagnostics.hazard_ratio, _diagnosed(run.settings, two))
+
+
+def cox_snell(run) -> pd.DataFrame:
+    """Check the residuals of the recommended structures on every trial at hand."""
+    return run.sweep(diagnostics.cox_snell, _diagnosed(run.settings))
+
+
+def cured(run) -> pd.DataFrame:
+    """Estimate cured shares on e1684 over several baselines; empty without the data."""
+    return run.sweep(diagnostics.cured, _diagnosed(run.settings, _melanoma(run.settings)))
+
+
 def bootstrap(run) -> pd.DataFrame:
     """Choose among the recommended structures and their neighbours on resamples of the first trial."""
     s = run.settings
@@ -111,3 +132,8 @@ def transfer(run) -> pd.DataFrame:
 
 def _melanoma(settings) -> list[str]:
     return cases.available([name for name in settings.data_sets if name == "e1684"])
+
+
+def _diagnosed(settings, names: list[str] | None = None) -> list[dict]:
+    names = settings.data_sets if names is None else names
+    return grid(case=cases.available(names), starts=[settings.starts])

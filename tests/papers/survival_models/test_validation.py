@@ -1,9 +1,11 @@
 """Predictions on unseen subjects: splits that do not overlap, scores that know good from bad."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 
-from replicate.papers.survival_models import experiments, simulation, validation
+from replicate.papers.survival_models import experiments, simulation, trial_figures, validation
 from replicate.papers.survival_models.cases import CASES, available
 from replicate.seeds import Seed
 
@@ -72,3 +74,65 @@ def test_data_that_cannot_be_had_are_left_out(monkeypatch):
     assert available(["lung"]) == ["lung"]
     monkeypatch.setattr(cases, "load_survival", absent)
     assert available(list(CASES)) == []
+
+
+def test_calibration_compares_groups_of_equal_risk(halves):
+    """Lost: which subjects are compared; the truth is calibrated, the truth turned round is not."""
+    design, train, test = halves
+    held = validation.held_out(train, test)
+    time = held.times[held.middle]
+    truth = np.array([float(design.distribution(x).survival(time)) for x in held.table["x"]])
+    table = validation.calibration(held, truth, 4)
+    assert len(table) == 2  # one binary covariate: two predictions
+    assert table["n"].sum() == len(test)
+    assert ((table["lower"] < table["predicted"]) & (table["predicted"] < table["upper"])).all()
+    assert len(validation.calibration(held, np.full(len(test), 0.5), 4)) == 1
+    assert len(validation.calibration(held, np.linspace(0, 1, len(test)), 4)) == 4
+    turned = validation.calibration(held, truth.max() + truth.min() - truth, 4)
+    assert (turned["predicted"] - turned["observed"]).abs().max() > 0.2
+
+
+def test_scores_over_time_end_in_the_totals(halves):
+    """Lost: the weights of the Brier score's integral, or the horizon of the concordance."""
+    design, train, test = halves
+
+    def truth(table, times):
+        return np.array([design.distribution(x).survival(times) for x in table["x"]])
+
+    held = validation.held_out(train, test)
+    found, survival = validation.scores(truth, train, test), truth(held.table, held.times)
+    brier = validation.brier_over_time(held, survival)
+    assert brier.min() < found["integrated Brier score"] < brier.max()
+    assert validation.concordance_over_time(held, survival)[-1] == pytest.approx(found["concordance"])
+
+
+def test_a_fit_that_does_not_converge_is_counted(monkeypatch):
+    """Lost: a failed model among the scores, or the whole run."""
+    from lifelines.exceptions import ConvergenceError
+
+    def fails(train, covariates):
+        raise ConvergenceError("no")
+
+    monkeypatch.setitem(validation.MODELS, "fails", fails)
+    rows = experiments.validate({"case": "lung", "model": "fails"}, Seed(0, 0))
+    assert [(row["metric"], row["value"]) for row in rows] == [("fitted", 0)]
+
+
+def test_the_transfer_figure_draws_calibration_and_scores():
+    """Lost: the picture of the external validation; nothing is drawn from nothing."""
+    groups = [
+        {"model": m, "group": g, "metric": f"{name} survival", "value": v}
+        for m in trial_figures.SHOWN
+        for g in range(3)
+        for name, v in (("predicted", g / 4), ("observed", g / 4), ("lower", g / 5), ("upper", g / 3))
+    ]
+    times = [
+        {"model": m, "time": t, "metric": metric, "value": 0.2 * t}
+        for m in trial_figures.SHOWN
+        for t in (1.0, 2.0)
+        for metric in ("Brier score at time", "concordance up to time")
+    ]
+    drawn = trial_figures.transfer(pd.DataFrame(groups + times))
+    assert [len(axes.get_lines()) for axes in drawn.axes[1:]] == [5, 5]
+    plt.close(drawn)
+    assert trial_figures.transfer(pd.DataFrame()) is None
