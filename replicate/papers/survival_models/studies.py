@@ -114,7 +114,7 @@ def bootstrap(run) -> pd.DataFrame:
     s = run.settings
     first = cases.available(s.data_sets[:1])
     axes = grid(case=first, structures=[list(BOOTSTRAPPED)], starts=[3])
-    return run.sweep(ex.bootstrap, axes, replicates=s.bootstrap)
+    return run.sweep(ex.bootstrap, axes, replicates=s.bootstrap).drop(columns="structures", errors="ignore")
 
 
 def validate(run) -> pd.DataFrame:
