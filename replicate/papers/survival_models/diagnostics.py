@@ -13,7 +13,7 @@ from .selection import fit_structures
 Rows = list[dict[str, object]]
 RECOMMENDED = ("b/lam", "t/phi", "ba/lam", "ta/phi")
 EXTENDED = ("ba/lam", "ta/phi")  # an effect on the power shape bends the hazard ratio
-POINTS = 30  # times on a curve
+POINTS = 25  # times on a curve
 BAND = ("estimate", "lower", "upper")
 
 
