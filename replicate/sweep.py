@@ -10,7 +10,6 @@ the number of workers and the order of completion do not show.
 import inspect
 import json
 import os
-import resource
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +23,7 @@ import pandas as pd
 import psutil
 from joblib.externals.loky import BrokenProcessPool
 
-from replicate import fingerprint
+from replicate import fingerprint, memory
 from replicate.determinism import one_thread, same_sums
 from replicate.errors import StaleCode, UnitFailed
 from replicate.paths import unit_cache_dir
@@ -183,14 +182,14 @@ def grid(**axes: Iterable[object]) -> list[dict[str, object]]:
 
 def _run(unit, task: Task, device: str, cache: UnitCache, group: str, base) -> tuple[Task, UnitResult | str]:
     """Compute one unit and store it at once; return a traceback instead when it raises."""
+    memory.reset_peak()
     wall, cpu = time.perf_counter(), time.process_time()
     try:
         extra = {"device": device} if _takes_device(unit) else {}
         rows = plain_rows(unit(deepcopy(task.config), task.seed, **extra))  # units may change their copy
     except Exception:
         return task, traceback.format_exc()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    result = UnitResult(rows, time.perf_counter() - wall, time.process_time() - cpu, peak)
+    result = UnitResult(rows, time.perf_counter() - wall, time.process_time() - cpu, memory.peak_mib())
     seed = [task.seed.base, task.seed.replicate]
     cache.store(group, task.key, result, {**base, "config": task.config, "seed": seed})
     return task, result
