@@ -103,7 +103,7 @@ def designs(
 
 
 def check_designs(found: Designs, matrices: Mapping[str, pd.DataFrame], df: pd.DataFrame, event: np.ndarray) -> None:
-    """Raise ValueError for constant or collinear columns; warn (SeparationWarning) of levels without events.
+    """Raise ValueError for constant or collinear columns and factors of one level; warn (SeparationWarning) of levels without events.
 
     ``matrices`` are the designs of the rows of ``df``, ``event`` ``(n,)`` is 0 or 1.
     """
@@ -112,6 +112,11 @@ def check_designs(found: Designs, matrices: Mapping[str, pd.DataFrame], df: pd.D
     names = {variable: name for name in found.specs for variable in sorted(found.variables(name))}
     for variable, name in names.items():
         coded = codes_levels_of(found.specs[name].formula, variable) or not pd.api.types.is_numeric_dtype(df[variable])
+        if coded and df[variable].nunique() == 1:
+            raise ValueError(
+                f"the formula of {name}: {variable!r} has one level, {df[variable].iloc[0]!r}, in all {len(df)} rows: "
+                "there is nothing to compare; drop it from the formula"
+            )
         if coded or df[variable].nunique() == 2:
             warn_of_separation(df[variable], event, name)
 

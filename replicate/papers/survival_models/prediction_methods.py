@@ -58,8 +58,8 @@ class PredictionMethods:
 
         ``df`` holds the columns the model was fitted to. Raises ValueError for unusable rows.
         """
-        data = observed(df, self.duration_col, self.event_col, self.entry_col)
         eta = self._at(df).eta
+        data = observed(df, self.duration_col, self.event_col, self.entry_col)
         hazard = np.exp(log_cumulative_hazard(eta, data.time)[0])
         if data.entry is not None:
             late = data.entry > 0

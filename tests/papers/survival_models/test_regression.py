@@ -303,3 +303,15 @@ def test_misuse_is_explained(trial):
         _ = MultiParameterRegression().params_
     with pytest.raises(ValueError, match=r"phi has the formula 'x' and is fixed at 1\.0"):
         MultiParameterRegression().fit(trial, "time", "event", formulas={"phi": "x"})
+
+
+def test_a_factor_of_one_level_is_refused_not_ignored(trial):
+    """Lost: a covariate that silently has no coefficient."""
+    with pytest.raises(ValueError, match=r"formula of lambda: 'site' has one level, 'Ulm', in all \d+ rows.*drop it"):
+        MultiParameterRegression().fit(trial.assign(site="Ulm"), "time", "event", formulas={"lambda": "x + site"})
+
+
+def test_residuals_need_a_fit(trial):
+    """Lost: the same words for every method that needs a fit."""
+    with pytest.raises(AttributeError, match=r"not fitted yet; call .fit"):
+        MultiParameterRegression().cox_snell_residuals(trial)
