@@ -56,7 +56,7 @@ def load_series(name: str) -> Series:
         return Series(name, np.arange(len(years)), len(years), years, frame["SUNACTIVITY"].to_numpy(float), "number")
     days = (frame.index - frame.index[0]).days.to_numpy()
     first = frame.index[0]
-    times = first.year + (first.dayofyear - 1) / 365.25 + days / 365.25
+    times = first.year + (first.day_of_year - 1) / 365.25 + days / 365.25
     values = frame["co2"].to_numpy(float)
     there = np.flatnonzero(np.isfinite(values))
     return Series(name, there, len(values), times[there], values[there], "ppm")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import Generator
 
+from .activations import activation
 from .checks import positive, whole
 from .hidden import HiddenLayer, draw
 from .paths import rms
@@ -58,6 +59,9 @@ def configured_layer(
         scopes: bandwidths to try, in increasing order.
         candidates: candidates per scope.
         activation_name: the activation.
+
+    Raises:
+        ValueError: not a single node is acceptable, as for a target of zeros.
     """
     width, scopes = whole("width", width), [positive("a scope", s) for s in scopes]
     residual, basis = target.astype(float).copy(), np.empty((len(target), width), order="F")
@@ -76,8 +80,9 @@ def configured_layer(
         residual -= basis[:, j] * (basis[:, j] @ residual)
         weights.append(a)
         biases.append(b)
-    sigma = draw(rng, 1.0, 1, activation_name=activation_name).activation
-    return HiddenLayer(np.stack(weights, axis=1), np.array(biases), sigma)
+    if not weights:
+        raise ValueError("no node explains anything: the target is zero, or no candidate is acceptable")
+    return HiddenLayer(np.stack(weights, axis=1), np.array(biases), activation(activation_name))
 
 
 def _configure(rng, inputs, residual, j, scopes, candidates, activation_name):

@@ -104,7 +104,7 @@ def spectrum(operator: pd.DataFrame) -> Figure:
         values = rows[rows["metric"] == "singular value"].sort_values("index")
         relative = values["value"] / values["value"].iloc[0]
         left.plot(values["index"] + 1, relative, color=colour, label=f"{bandwidth:g}")
-        budget = rows[(rows["metric"] == "budget error") & (rows["target"] == "LW") & (rows["status"] == "ok")]
+        budget = rows[(rows["metric"] == "budget error") & (rows["target"] == "LW")]
         right.plot(budget["budget"], budget["value"], color=colour, label=f"{bandwidth:g}")
     for name, eps in (("float16", FLOAT16), ("float32", FLOAT32), ("float64", FLOAT64)):
         left.axhline(eps, linestyle=":", **GREY)

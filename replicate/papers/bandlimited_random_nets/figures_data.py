@@ -8,10 +8,12 @@ from matplotlib.figure import Figure
 from .drawing import BLUE, COLOURS, GREY, RED, finish, legend, median_line, shades
 
 
-def series(frame: pd.DataFrame, predicted: float) -> Figure:
+def series(frame: pd.DataFrame, predicted: dict[str, tuple[float, str]]) -> Figure:
     """Draw the test RMSE on each series over the bandwidth, a line a width; the vertical line is the prediction.
 
-    ``frame``: rows of ``series`` with columns series, bandwidth, width, metric, value.
+    Args:
+        frame: rows of ``series`` with columns series, bandwidth, width, metric, value.
+        predicted: by series, the bandwidth its cycle asks for and what to call the cycle.
     """
     names = list(dict.fromkeys(frame["series"]))
     figure, panels = plt.subplots(1, len(names), figsize=(5.2 * len(names), 3.5), squeeze=False)
@@ -21,9 +23,9 @@ def series(frame: pd.DataFrame, predicted: float) -> Figure:
         for width, colour in zip(widths, shades(len(widths)), strict=True):
             part = rows[(rows["series"] == name) & (rows["width"] == width)]
             median_line(axes, part, "bandwidth", color=colour, label=f"{width} nodes")
-        if name == "co2":
-            axes.axvline(predicted, **GREY)
-            axes.text(predicted * 1.05, axes.get_ylim()[1] * 0.95, "one year", fontsize=8, va="top")
+        place, cycle = predicted[name]
+        axes.axvline(place, **GREY)
+        axes.text(place * 1.05, axes.get_ylim()[1], cycle, fontsize=8, va="top")
         unit = {"co2": "ppm"}.get(name, "number")
         axes.set(xscale="log", xlabel="bandwidth $\\lambda$", ylabel=f"test RMSE ({unit})", title=name)
     legend(panels[0][0], loc="lower left")

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, optimize
 
 from .activations import Activation, activation
 from .checks import finite_targets, not_negative, positive, whole
 
 FLOAT16, FLOAT32, FLOAT64 = 2.0**-10, 2.0**-23, 2.0**-52
-BELOW_RESOLUTION = 1e-7  # errors of the dual problem below this are rounding
-_MULTIPLIERS = np.geomspace(1e-16, 1e3, 400)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +56,19 @@ class Spectrum:
     def budget_error(self, target: np.ndarray, budget: float) -> float:
         """Return the least root mean square error over coefficient functions of norm at most ``budget``.
 
-        By strong duality the maximum over multipliers mu of ``sum mu f_i^2 / (s_i^2 + mu) - mu budget^2``. Values
-        below ``BELOW_RESOLUTION`` are rounding.
+        By Lagrange duality it is the ridge solution whose norm ``sum s_i^2 f_i^2 / (s_i^2 + mu)^2`` equals the budget's
+        square. A budget that no penalty above rounding uses up is *beyond resolution*: the error at that penalty is
+        then an upper limit.
         """
-        square = self._parts(target) ** 2
-        mu = _MULTIPLIERS[:, None]
-        dual = np.sum(mu * square / (self.values**2 + mu), axis=1) - _MULTIPLIERS * not_negative("budget", budget) ** 2
-        return float(np.sqrt(max(0.0, dual.max()) / self.length))
+        parts, square = self._parts(target), not_negative("budget", budget) ** 2
+        low, high = np.log((FLOAT64 * self.values[0]) ** 2), np.log(1e30)
+
+        def excess(log_penalty: float) -> float:
+            return float(np.sum((self.values * parts / (self.values**2 + np.exp(log_penalty))) ** 2)) - square
+
+        if square == 0 or excess(high) >= 0:
+            return float(np.sqrt(np.sum(parts**2) / self.length))
+        return self.ridge_error(target, np.exp(low if excess(low) <= 0 else optimize.brentq(excess, low, high)))
 
     def _parts(self, target: np.ndarray) -> np.ndarray:
         """Return the target's coordinates along the singular functions."""

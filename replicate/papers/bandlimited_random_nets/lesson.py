@@ -128,6 +128,20 @@ def medians(
     return rows.groupby([index, columns], sort=False)["value"].median().unstack(columns)
 
 
+def quartiles(frame: pd.DataFrame, *keys: str) -> pd.DataFrame:
+    """Return the median and the quartiles over seeds, one metric a row; ``keys`` name what was measured."""
+    groups = frame.groupby(list(keys), sort=False)["value"]
+    table = groups.quantile([0.25, 0.5, 0.75]).rename("value").reset_index()
+    names = {0.25: "lower quartile", 0.5: "median", 0.75: "upper quartile"}
+    last = table.pop(f"level_{len(keys)}").map(names)
+    return table.assign(metric=last)[[*keys, "metric", "value"]]
+
+
+def kept_widths(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of ``widths`` that are stored for every draw: test errors and ranks."""
+    return compact(frame[frame["metric"].isin(["test rmse", "rank"])])
+
+
 def compact(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table's rows without columns that say the same everywhere or hold a list of settings."""
     lists = [c for c in frame if frame[c].map(lambda v: isinstance(v, list)).any()]

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.random import Generator
 
 from replicate.datasets import load_picture, load_series
-from replicate.errors import nearest
 
 from .targets import target
 
@@ -51,10 +50,16 @@ def series(name: str) -> Problem:
     return Problem(x[~test], y[~test], x[test], y[test], float(scale))
 
 
-def seasonal_bandwidth() -> float:
-    """Return the bandwidth predicted for weekly CO2: 2 pi times the number of years on [0, 1]."""
-    data = load_series("co2")
-    return float(2 * np.pi * (data.times[-1] - data.times[0]))
+CYCLES = {"co2": (1.0, "one year"), "sunspots": (11.0, "11 years")}
+
+
+def cycle_bandwidths() -> dict[str, tuple[float, str]]:
+    """Return the bandwidth predicted for each series, 2 pi times the number of its cycles on [0, 1], and their name."""
+    found = {}
+    for name, (years, label) in CYCLES.items():
+        times = load_series(name).times
+        found[name] = (float(2 * np.pi * (times[-1] - times[0]) / years), label)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +110,7 @@ def diabetes(fold: int, *, folds: int = 5, seed: int = 0) -> Problem:
     from sklearn.datasets import load_diabetes
 
     if not 0 <= fold < folds:
-        raise ValueError(f"fold is {fold}; {nearest(str(fold), map(str, range(folds)))}")
+        raise ValueError(f"fold is {fold}; it must be 0 to {folds - 1}")
     X, y = load_diabetes(return_X_y=True)
     order = np.random.default_rng(seed).permutation(len(y))
     test = np.zeros(len(y), bool)

@@ -91,7 +91,7 @@ def series(run) -> pd.DataFrame:
 def series_choice(run) -> pd.DataFrame:
     """X7: the bandwidth cross-validation chooses for CO2, in blocks and interleaved."""
     s = run.settings
-    axes = {"bandwidths": [s.series_bandwidths], "width": [max(s.series_widths)], "penalty": [1e-10]}
+    axes = {"bandwidths": [s.series_bandwidths], "width": [min(400, max(s.series_widths))], "penalty": [1e-10]}
     return run.sweep(ex.series_choice, grid(series=["co2"], blocked=[True, False], **axes), replicates=s.choices)
 
 
