@@ -70,11 +70,13 @@ class Factorisation:
             new, r, order = linalg.qr(rest, mode="economic", pivoting=True, check_finite=False)
             keep = min(min(self.shape) - rows, int(np.count_nonzero(np.abs(np.diag(r)) > self._drop)))
             new, r = new[:, :keep], r[:keep]
-            for _ in range(2):  # directions of a tiny remainder lean on the old ones: twice is enough
+            for _ in range(2):  # directions of a tiny remainder may lean on the old ones: twice is enough
                 leak = old.T @ new
                 new, change = np.linalg.qr(new - old @ leak)
                 along[:, order] += leak @ r
                 r = change @ r
+                if np.abs(leak).max(initial=0) < 0.1:
+                    break
             q[:, rows : rows + keep] = new
             b[rows : rows + keep, start + order] = r
         b[:rows, start:stop] = along

