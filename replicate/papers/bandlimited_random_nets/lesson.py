@@ -116,6 +116,11 @@ def tidy_tests(tests: pd.DataFrame) -> pd.DataFrame:
     return long.melt("bandwidth", var_name="metric") if len(tests) else tests
 
 
+def tidy_slopes(slopes: pd.DataFrame) -> pd.DataFrame:
+    """Return the slopes with one metric a row; empty if there are none."""
+    return slopes.melt(["activation", "solver", "width"], var_name="metric") if len(slopes) else slopes
+
+
 def medians(
     frame: pd.DataFrame, index: str, columns: str, *, metric: str | list[str] = "test rmse", **cell: object
 ) -> pd.DataFrame:

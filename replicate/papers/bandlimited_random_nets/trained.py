@@ -32,7 +32,7 @@ def trained(inputs: np.ndarray, target: np.ndarray, width: int, seed: Seed) -> t
     """Train all weights of a sigmoid net by L-BFGS (scikit-learn), from its usual small start."""
     from sklearn.neural_network import MLPRegressor
 
-    options = {"activation": "logistic", "solver": "lbfgs", "alpha": 0.0, "max_iter": 3000, "max_fun": 10**5}
+    options = {"activation": "logistic", "solver": "lbfgs", "alpha": 0.0, "max_iter": 1000, "max_fun": 10**5}
     scale = float(target.std())
     start = seed.integer("trained") % 2**31
     net = _quiet(MLPRegressor(hidden_layer_sizes=(width,), **options, random_state=start), inputs, target / scale)
