@@ -124,15 +124,9 @@ def literal_reading(config: dict, seed: Seed) -> Rows:
 def ridgelet_shares(config: dict, seed: Seed) -> Rows:
     """Share of a target's ridgelet energy outside boxes of several bandwidths (X5)."""
     x, w = infinite_width.gauss_legendre(0, 1, config["nodes"])
-    values = TARGETS[config["target"]](x)
-    a = np.linspace(-config["extent"], config["extent"], config["points"])
-    b = np.linspace(-config["extent"] - 6, config["extent"] + 6, config["points"])
-    energy = np.sum(ridgelet.transform(values, x, w, a, b) ** 2, axis=1) * (b[1] - b[0])
-    total = ridgelet.ADMISSIBILITY * float(w @ values**2)
-    return [
-        {"bandwidth": v, "metric": "share outside", "value": ridgelet.share_outside(energy, a, total, v)}
-        for v in config["bandwidths"]
-    ]
+    found = ridgelet.shares_outside(TARGETS[config["target"]](x), x, w, config["bandwidths"])
+    pairs = zip(config["bandwidths"], found, strict=True)
+    return [{"bandwidth": bandwidth, "metric": "share outside", "value": share} for bandwidth, share in pairs]
 
 
 def critical(config: dict, seed: Seed) -> Rows:

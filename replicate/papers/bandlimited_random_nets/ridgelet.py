@@ -10,9 +10,12 @@ from numpy.typing import ArrayLike
 
 from .activations import ACTIVATIONS
 from .checks import positive
+from .infinite_width import gauss_legendre
 
 ADMISSIBILITY = 2 * np.pi  # <<rho, rho>> of the Mexican hat: 2 pi * 2 * integral of w^3 exp(-w^2) dw
 _RHO = ACTIVATIONS["mexican"]
+_REACH, _STEP = 7.0, 0.2  # where rho has decayed, and a step that resolves it to rounding
+_SLOPES = 40  # Gauss-Legendre nodes between two bandwidths
 
 
 def transform(values: np.ndarray, x: np.ndarray, weights: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -62,10 +65,26 @@ def mexican_share_outside(bandwidth: float, width: float) -> float:
     return float(1 - 17.5 * (s**5 / 5 - s**7 / 7))
 
 
-def share_outside(energy: np.ndarray, a: np.ndarray, total: float, bandwidth: float) -> float:
-    """Return the share of energy at slopes ``|a| > bandwidth`` of an energy density on an equidistant grid of a."""
-    inside = np.abs(a) <= bandwidth
-    return float(1 - np.trapezoid(energy[inside], a[inside]) / total)
+def energy(values: np.ndarray, x: np.ndarray, weights: np.ndarray, a: float) -> float:
+    """Return the energy at slope a, ``integral of R[f](a, b)^2 db``, of a function given at quadrature nodes."""
+    ends = a * x.min(), a * x.max()
+    b = np.arange(min(ends) - _REACH, max(ends) + _REACH, _STEP)
+    (row,) = transform(values, x, weights, np.array([a]), b)
+    return float(np.sum(row**2) * _STEP)
+
+
+def shares_outside(values: np.ndarray, x: np.ndarray, weights: np.ndarray, bandwidths: list[float]) -> list[float]:
+    """Return the shares of the ridgelet energy at slopes ``|a| > bandwidth``, for increasing bandwidths.
+
+    Gauss-Legendre between successive bandwidths; the energy is even in the slope and sums to `ADMISSIBILITY` |f|^2.
+    """
+    total, inside, found, low = ADMISSIBILITY * float(weights @ values**2), 0.0, [], 0.0
+    for high in bandwidths:
+        nodes, scales = gauss_legendre(low, high, _SLOPES)
+        inside += 2 * float(sum(v * energy(values, x, weights, a) for a, v in zip(nodes, scales, strict=True)))
+        found.append(1 - inside / total)
+        low = high
+    return found
 
 
 def _sine(bandwidth: float, width: float) -> float:

@@ -65,8 +65,7 @@ def literal_reading(run) -> pd.DataFrame:
 
 def ridgelet_shares(run) -> pd.DataFrame:
     """X5: how much of a target lies outside boxes."""
-    axes = {"extent": [150.0], "points": [run.settings.map_points], "nodes": [400], "bandwidths": [SHARES]}
-    return run.sweep(ex.ridgelet_shares, grid(target=["sin1", "sin16", "LW"], **axes))
+    return run.sweep(ex.ridgelet_shares, grid(target=["sin1", "sin16", "LW"], nodes=[400], bandwidths=[SHARES]))
 
 
 def critical(run) -> pd.DataFrame:

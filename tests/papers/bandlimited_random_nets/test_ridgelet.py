@@ -48,21 +48,17 @@ def test_shares_outside_against_reference_values_and_quadrature():
         assert ridgelet.gaussian_share_outside(bandwidth, WIDTH) == pytest.approx(share, abs=1e-6)
     for product, share in {0.5: 0.9463, 0.8: 0.7598, 1: 0.6023, 2: 0.1413}.items():
         assert ridgelet.mexican_share_outside(product, 1.0) == pytest.approx(share, abs=1e-4)
-    a = np.linspace(-60, 60, 120_001)
-    energy, total = ridgelet.gaussian_energy(a, WIDTH), 7.795659
-    assert ridgelet.share_outside(energy, a, total, 1.0) == pytest.approx(0.234101, abs=1e-5)
 
 
-def test_share_outside_of_the_mexican_hat_against_the_numerical_transform():
-    """Lost: the second closed form, derived for C5."""
-    x = np.linspace(-8, 8, 301)
-    f = (1 - x**2) * np.exp(-(x**2) / 2)
-    a, b = np.linspace(-15, 15, 301), np.linspace(-80, 80, 401)
-    energy = np.sum(ridgelet.transform(f, x, np.full(301, x[1] - x[0]), a, b) ** 2, axis=1) * (b[1] - b[0])
-    total = ridgelet.ADMISSIBILITY * 3 * np.sqrt(np.pi) / 4
-    for bandwidth in (0.5, 1.0, 2.0):
-        share = ridgelet.share_outside(energy, a, total, bandwidth)
-        assert share == pytest.approx(ridgelet.mexican_share_outside(bandwidth, 1.0), abs=4e-3)
+def test_shares_outside_against_the_closed_forms(line):
+    """Lost: the table of shares, and the second closed form, derived for C5."""
+    x, w = line
+    places = [0.5, 1.0, 2.0, 5.0]
+    found = ridgelet.shares_outside(np.exp(-(x**2) / (2 * WIDTH**2)), x, w, places)
+    assert found == pytest.approx([ridgelet.gaussian_share_outside(v, WIDTH) for v in places], abs=1e-9)
+    hat = (1 - (x / WIDTH) ** 2) * np.exp(-(x**2) / (2 * WIDTH**2))
+    found = ridgelet.shares_outside(hat, x, w, places)
+    assert found == pytest.approx([ridgelet.mexican_share_outside(v, WIDTH) for v in places], abs=1e-9)
 
 
 def test_synthesis_of_the_transform_is_the_function():
