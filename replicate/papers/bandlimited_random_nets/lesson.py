@@ -50,6 +50,11 @@ def picture_figure(run):
     return figures_data.pictures(images, labels)
 
 
+def series_figure(frame: pd.DataFrame):
+    """Draw the errors on the series with the bandwidths their cycles ask for."""
+    return figures_data.series(frame, problems.cycle_bandwidths())
+
+
 def fitted_points() -> pd.DataFrame:
     """Return the data behind the fits: the sharp target, and CO2 from 1990 to 1995."""
     x, data = np.linspace(0, 1, 400), load_series("co2")
