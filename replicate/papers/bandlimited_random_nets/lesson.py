@@ -147,6 +147,19 @@ def quartiles(frame: pd.DataFrame, *keys: str) -> pd.DataFrame:
     return table.assign(metric=last)[[*keys, "metric", "value"]]
 
 
+def kept_critical(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return what is stored of ``critical``: quartiles of the errors, and the critical bandwidth of every draw."""
+    cell = ["activation", "width", "penalty"]
+    parts = []
+    for (activation, width, penalty), part in frame.groupby(cell):
+        table = critical_bandwidths(part, activation=activation, width=width, penalty=penalty)
+        long = table.reset_index().melt("seed", var_name="target")
+        names = {"activation": activation, "width": width, "penalty": penalty, "metric": "critical bandwidth"}
+        parts.append(long.assign(**names)[[*cell, "target", "seed", "metric", "value"]])
+    errors = quartiles(frame, *cell, "target", "bandwidth")
+    return {"critical": errors, "critical_bandwidths": pd.concat(parts)}
+
+
 def kept_widths(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of ``widths`` that are stored for every draw: test errors and ranks."""
     return compact(frame[frame["metric"].isin(["test rmse", "rank"])])
