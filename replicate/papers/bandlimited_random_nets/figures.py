@@ -65,7 +65,9 @@ def fits(frame: pd.DataFrame, points: pd.DataFrame) -> Figure:
             rows = frame[(frame["problem"] == name) & (frame["bandwidth"] == bandwidth)]
             data = points[points["problem"] == name]
             style = (
-                {"color": "black", "linewidth": 1} if name == "LW" else {"color": "0.4", "marker": ".", "linestyle": ""}
+                {"color": "black", "linewidth": 1}
+                if name == "LW"
+                else {"color": "0.4", "marker": ".", "linestyle": "", "rasterized": True}
             )
             axes.plot(data["x"], data["value"], **style)
             groups = rows.groupby("x")["value"]
