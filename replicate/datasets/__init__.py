@@ -2,6 +2,7 @@
 
 from replicate.datasets._download import Unavailable
 from replicate.datasets._sources import Source
+from replicate.datasets.bundled import Series, load_picture, load_series
 from replicate.datasets.cifar10 import load_cifar10
 from replicate.datasets.digits import load_digits
 from replicate.datasets.fetch import FileStatus, data_hash, entry, fetch, locate, names, status, verify
@@ -15,6 +16,7 @@ __all__ = [
     "FileStatus",
     "ImageData",
     "Registry",
+    "Series",
     "Source",
     "Survival",
     "Unavailable",
@@ -25,6 +27,8 @@ __all__ = [
     "load_cifar10",
     "load_digits",
     "load_mnist",
+    "load_picture",
+    "load_series",
     "load_survival",
     "locate",
     "names",

@@ -1,0 +1,38 @@
+"""What the figures share: colours, medians with quartiles, and clean axes."""
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+BLUE, RED, GREEN, ORANGE, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7"
+COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, "0.3", "0.6")
+GREY = {"color": "0.5", "linewidth": 0.8}
+
+
+def shades(count: int) -> list:
+    """Return colours from dark to light for ordered values such as bandwidths."""
+    return list(colormaps["viridis"](np.linspace(0, 0.9, max(count, 1))))
+
+
+def median_line(axes: Axes, frame: pd.DataFrame, x: str, *, color, label: str = "", **style) -> None:
+    """Draw the median of ``value`` over seeds against ``x``, with the quartiles as a band."""
+    groups = frame.groupby(x)["value"]
+    middle, low, high = groups.median(), groups.quantile(0.25), groups.quantile(0.75)
+    axes.plot(middle.index, middle, marker="o", markersize=3, color=color, label=label, **style)
+    axes.fill_between(middle.index, low, high, color=color, alpha=0.18, linewidth=0)
+
+
+def legend(axes: Axes, **options) -> None:
+    """Put a small legend without a frame on the axes."""
+    axes.legend(**{"frameon": False, "fontsize": 7, "title_fontsize": 7, **options})
+
+
+def finish(figure: Figure) -> Figure:
+    """Take off what a reader does not need and lay the panels out."""
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=8)
+    figure.tight_layout()
+    return figure
