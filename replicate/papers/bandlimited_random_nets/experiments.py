@@ -23,7 +23,7 @@ _EXTENDED = {  # targets of the precision study in any number of digits
 
 
 def widths(config: dict, seed: Seed) -> Rows:
-    """Errors on analytic targets over the width, by bandwidth (X1: C1, C2, R2)."""
+    """Return errors on analytic targets over the width, by bandwidth (C1, C2, R2)."""
     rng = seed.rng("widths", config["bandwidth"])
     problem = problems.analytic(config["targets"], config["n"], rng)
     layer = draw(rng, config["bandwidth"], max(config["widths"]))
@@ -37,7 +37,7 @@ def widths(config: dict, seed: Seed) -> Rows:
 
 
 def fits(config: dict, seed: Seed) -> Rows:
-    """Values of a fitted net, for the picture of the fits: the sharp target, or five years of CO2 (F2)."""
+    """Return values of a fitted net, for the picture of the fits: the sharp target, or five years of CO2."""
     rng = seed.rng("fits", config["problem"], config["bandwidth"])
     if config["problem"] == "LW":
         problem = problems.analytic(["LW"], 1000, rng)
@@ -55,7 +55,7 @@ def fits(config: dict, seed: Seed) -> Rows:
 
 
 def operator(config: dict, seed: Seed) -> Rows:
-    """Singular values, floors and norm budgets of the infinitely wide net (X2: R2)."""
+    """Return singular values, floors and norm budgets of the infinitely wide net (R2)."""
     found = infinite_width.spectrum(config["bandwidth"], points=config["points"], nodes=config["nodes"])
     kept = found.values[: config["kept"]]
     rows = [{"metric": "singular value", "index": i, "value": float(value)} for i, value in enumerate(kept)]
@@ -71,7 +71,7 @@ def operator(config: dict, seed: Seed) -> Rows:
 
 
 def precision(config: dict, seed: Seed) -> Rows:
-    """The same net in float32, float64 and many digits (X3: R1)."""
+    """Return the same net in float32, float64 and many digits (R1)."""
     d, rng = config["width"], seed.rng("precision", config["width"], config["bandwidth"])
     layer = draw(rng, config["bandwidth"], d)
     n = 2 * d + 20
@@ -97,7 +97,7 @@ def precision(config: dict, seed: Seed) -> Rows:
 
 
 def certificates(config: dict, seed: Seed) -> Rows:
-    """Errors on the whole line beside their certified lower bounds (X4: C4)."""
+    """Return errors on the whole line beside their certified lower bounds (C4)."""
     rows, bandwidth, size = [], config["bandwidth"], config["target_width"]
     rng = seed.rng("certificates", bandwidth, size)
     layer = spaces.line_layer(rng, bandwidth, max(config["widths"]))
@@ -111,7 +111,7 @@ def certificates(config: dict, seed: Seed) -> Rows:
 
 
 def literal_reading(config: dict, seed: Seed) -> Rows:
-    """A target with ridgelet energy outside the box that the net nevertheless reaches (C5)."""
+    """Return a target with ridgelet energy outside the box that the net nevertheless reaches (C5)."""
     bandwidth = config["bandwidth"]
     rng = seed.rng("literal reading", bandwidth)
     layer = spaces.line_layer(rng, bandwidth, config["width"], name="mexican")
@@ -122,7 +122,7 @@ def literal_reading(config: dict, seed: Seed) -> Rows:
 
 
 def ridgelet_shares(config: dict, seed: Seed) -> Rows:
-    """Share of a target's ridgelet energy outside boxes of several bandwidths (X5)."""
+    """Return share of a target's ridgelet energy outside boxes of several bandwidths."""
     x, w = infinite_width.gauss_legendre(0, 1, config["nodes"])
     found = ridgelet.shares_outside(TARGETS[config["target"]](x), x, w, config["bandwidths"])
     pairs = zip(config["bandwidths"], found, strict=True)
@@ -130,7 +130,7 @@ def ridgelet_shares(config: dict, seed: Seed) -> Rows:
 
 
 def critical(config: dict, seed: Seed) -> Rows:
-    """Relative errors on targets of growing complexity at one bandwidth (X6: C3)."""
+    """Return relative errors on targets of growing complexity at one bandwidth (C3)."""
     rng = seed.rng("critical")  # the same points and directions at every bandwidth: a paired comparison
     problem = problems.analytic(config["targets"], config["n"], rng)
     size = rms(problem.test_targets - problem.test_targets.mean(axis=0))
@@ -144,7 +144,7 @@ def critical(config: dict, seed: Seed) -> Rows:
 
 
 def series(config: dict, seed: Seed) -> Rows:
-    """Errors on a series over the width at one bandwidth, in the series' unit (X7: R3)."""
+    """Return errors on a series over the width at one bandwidth, in the series' unit (R3)."""
     problem = problems.series(config["series"])
     layer = draw(seed.rng("series", config["bandwidth"]), config["bandwidth"], max(config["widths"]))
     points = path(layer, *_split(problem), widths=config["widths"], penalties=[config["penalty"]])
@@ -156,7 +156,7 @@ def series(config: dict, seed: Seed) -> Rows:
 
 
 def series_choice(config: dict, seed: Seed) -> Rows:
-    """The bandwidth that blocked cross-validation chooses for a series, and its test error (X7)."""
+    """Return the bandwidth that blocked cross-validation chooses for a series, and its test error."""
     problem = problems.series(config["series"])
     inputs, targets, test, test_targets = _split(problem)
     options = {"penalty": config["penalty"], "blocked": config["blocked"], "random_state": seed.integer("choice")}
@@ -166,7 +166,7 @@ def series_choice(config: dict, seed: Seed) -> Rows:
 
 
 def residual_spectrum(config: dict, seed: Seed) -> Rows:
-    """Power of the residual of weekly CO2 over the frequency in cycles a year (F10)."""
+    """Return power of the residual of weekly CO2 over the frequency in cycles a year."""
     problem, data = problems.series("co2"), load_series("co2")
     layer = draw(seed.rng("series", config["bandwidth"]), config["bandwidth"], config["width"])
     c = Factorisation(layer(problem.inputs)).solve(problem.targets, config["width"], penalty=config["penalty"])
@@ -182,7 +182,7 @@ def residual_spectrum(config: dict, seed: Seed) -> Rows:
 
 
 def image(config: dict, seed: Seed, device: str) -> Rows:
-    """Signal-to-noise ratio of a photograph regressed on the place of its pixels (X8)."""
+    """Return signal-to-noise ratio of a photograph regressed on the place of its pixels."""
     picture = problems.picture(config["picture"], full=config["full"])
     layer = draw(
         seed.rng("image", config["bandwidth"]), config["bandwidth"], max(config["widths"]), inputs=picture.places
@@ -191,7 +191,7 @@ def image(config: dict, seed: Seed, device: str) -> Rows:
 
 
 def baselines(config: dict, seed: Seed) -> Rows:
-    """Errors on the sharp target over the width by where the weights are drawn (X9)."""
+    """Return errors on the sharp target over the width by where the weights are drawn."""
     rng = seed.rng("baselines")  # the same points for every placement and bandwidth
     problem = problems.analytic(["LW"], config["n"], rng)
     options = {"inputs": problem.inputs, "placement": config["placement"]}
@@ -201,7 +201,7 @@ def baselines(config: dict, seed: Seed) -> Rows:
 
 
 def remedies(config: dict, seed: Seed) -> Rows:
-    """Errors on the sharp target of nets that adapt to it: chosen bandwidth, chosen nodes, trained weights (X9)."""
+    """Return errors on the sharp target of nets that adapt to it: chosen bandwidth, chosen nodes, trained weights."""
     problem = problems.analytic(["LW"], config["n"], seed.rng("baselines"))
     inputs, targets, test, test_targets = _split(problem)
     predict, width = trained.REMEDIES[config["remedy"]](inputs, targets[:, 0], config["width"], seed)
@@ -210,7 +210,7 @@ def remedies(config: dict, seed: Seed) -> Rows:
 
 
 def incremental(config: dict, seed: Seed) -> Rows:
-    """Training errors of the incremental net that never refits (X9)."""
+    """Return training errors of the incremental net that never refits."""
     rng = seed.rng("incremental", config["bandwidth"])
     problem = problems.analytic(["LW"], config["n"], rng)
     layer = draw(rng, config["bandwidth"], max(config["counts"]))
@@ -221,7 +221,7 @@ def incremental(config: dict, seed: Seed) -> Rows:
 
 
 def control(config: dict, seed: Seed) -> Rows:
-    """Explained variance on the diabetes data, where a small bandwidth is best; the replicate is the fold."""
+    """Return explained variance on the diabetes data, where a small bandwidth is best; the replicate is the fold."""
     problem = problems.diabetes(seed.replicate % 5, seed=seed.replicate // 5)
     inputs, targets, test, test_targets = _split(problem)
     options = {"activation": "tanh", "penalty": config["penalty"], "intercept": True}

@@ -35,7 +35,7 @@ def close(found, wanted):
     ],
 )
 def test_widths_against_the_reference_measurement(bandwidth, lw, others, rank):
-    """Lost: X1, on which C1 and C2 rest; medians of seven draws (ten there)."""
+    """Lost: what C1 and C2 rest on; medians of seven draws (ten there)."""
     frame = rows(ex.widths, {"bandwidth": bandwidth, **WIDTHS}, seeds=7)
     errors = frame[frame["metric"] == "test rmse"].groupby(["target", "width"])["value"].median()
     for width, wanted in zip((10, 50, 200, 500), lw, strict=True):
@@ -73,7 +73,7 @@ def test_mexican_hat_is_reached_though_its_spectrum_is_not():
     ],
 )
 def test_baselines_against_the_reference_measurement(placement, bandwidth, width, wanted):
-    """Lost: X9."""
+    """Lost: the comparison of places."""
     config = {"placement": placement, "bandwidth": bandwidth, "widths": [width], "n": 1000}
     assert close(rows(ex.baselines, config, seeds=7)["value"].median(), wanted)
 
@@ -94,7 +94,7 @@ def test_diabetes_against_the_reference_measurement(bandwidth, wanted):
 
 
 def test_critical_bandwidths_against_the_reference_measurement():
-    """Lost: X6 at the grid points beside the reference's crossings (sigmoid, 300 nodes)."""
+    """Lost: C3 at the grid points beside the reference's crossings (sigmoid, 300 nodes)."""
     for bandwidth, below in ((8.0, ["sin1", "sin4", "sin8"]), (4.0, ["sin1", "sin4"])):
         config = {"bandwidth": bandwidth, "activation": "sigmoid", "widths": [300], "n": 1000}
         config |= {"targets": ["sin1", "sin4", "sin8", "sin16"], "penalties": [0.0, 1e-8]}

@@ -20,7 +20,7 @@ def closed():
 
 
 def widths():
-    """Return rows of X1: two targets, two bandwidths, two widths, three seeds; the best bandwidth of LW is 10."""
+    """Return rows of ``widths``: two targets, two bandwidths, two widths, three seeds; the best bandwidth of LW is 10."""
     return pd.DataFrame(
         {"bandwidth": b, "width": w, "target": t, "seed": s, "metric": m, "value": (0.1 if b == 1 else 0.01) / w}
         for b in (1, 10)
@@ -32,7 +32,7 @@ def widths():
 
 
 def operator():
-    """Return rows of X2 for two bandwidths."""
+    """Return rows of ``operator`` for two bandwidths."""
     rows = []
     for b in (1, 10):
         rows += [{"bandwidth": b, "metric": "singular value", "index": i, "value": 10.0**-i} for i in range(4)]
@@ -107,7 +107,7 @@ def test_certificates_are_dashed_below_their_errors():
 
 
 def test_ridgelet_map_and_critical_bandwidths_draw():
-    """Lost: F7 and F8; what is out of reach leaves no point."""
+    """Lost: two figures; what is out of reach leaves no point."""
     figure = figures_bounds.ridgelet({"a": np.eye(5), "b": np.eye(5)}, 120.0, np.zeros((2, 3)))
     assert len(figure.axes[0].patches) == 4  # boxes
     table = pd.DataFrame({"sin1": [1.0, 1.0], "sin2": [2.0, 4.0], "sin4": [np.inf, np.inf], "LW": [9.0, 9.0]})

@@ -60,7 +60,7 @@ def test_float32_and_float64_against_the_reference_measurement():
     """Lost: the walls that precision puts up; same draws as in 120 digits."""
     x, test = nodes(20)
     layer = draw(np.random.default_rng([7, 20]), 1.0, 20)
-    for dtype, error, rank in ((np.float32, 0.670, (4, 4)), (np.float64, 0.535, (10, 11))):
+    for dtype, error, rank in ((np.float32, 0.670, (3, 5)), (np.float64, 0.535, (9, 12))):
         y, y_test = (TARGETS["sin4"](v).astype(dtype) for v in (x, test))
         (point,) = path(layer, x.astype(dtype), y, test.astype(dtype), y_test, widths=[20])
         assert point.test[0] == pytest.approx(error, rel=0.02)

@@ -10,7 +10,7 @@ EMPTY = pd.DataFrame()
 
 
 def widths(errors):
-    """Return rows of X1 from {(bandwidth, width): errors by seed}."""
+    """Return rows of ``widths`` from {(bandwidth, width): errors by seed}."""
     return pd.DataFrame(
         {"bandwidth": b, "width": w, "target": "LW", "seed": s, "metric": "test rmse", "value": v}
         for (b, w), values in errors.items()
@@ -19,7 +19,7 @@ def widths(errors):
 
 
 def critical(table, solver=0.0):
-    """Return rows of X6 from {(seed, target): {bandwidth: relative error}}."""
+    """Return rows of ``critical`` from {(seed, target): {bandwidth: relative error}}."""
     cell = {"activation": "sigmoid", "width": 300, "penalty": solver, "metric": "relative error"}
     return pd.DataFrame(
         {"seed": s, "target": t, "bandwidth": b, "value": v, **cell}
@@ -75,7 +75,7 @@ def test_best_gap_compares_the_sharp_target_with_one_period():
 
 
 def certified(errors, bounds, bandwidths):
-    """Return rows of X4, one fit a value."""
+    """Return rows of ``certificates``, one fit a value."""
     return pd.DataFrame(
         {"bandwidth": b, "target_width": 1.0, "seed": i, "width": 50, "penalty": 0.0, "metric": m, "value": v}
         for i, (e, low, b) in enumerate(zip(errors, bounds, bandwidths, strict=True))
