@@ -7,6 +7,7 @@ from replicate.datasets.digits import load_digits
 from replicate.datasets.fetch import FileStatus, data_hash, entry, fetch, locate, names, status, verify
 from replicate.datasets.images import ImageData
 from replicate.datasets.mnist import load_mnist
+from replicate.datasets.regression import Regression, has_regression, load_regression, regression_names
 from replicate.datasets.registry import Entry, Registry, default_registry
 from replicate.datasets.survival import Survival, load_survival, survival_at_hand, survival_names
 
@@ -15,6 +16,7 @@ __all__ = [
     "FileStatus",
     "ImageData",
     "Registry",
+    "Regression",
     "Source",
     "Survival",
     "Unavailable",
@@ -22,12 +24,15 @@ __all__ = [
     "default_registry",
     "entry",
     "fetch",
+    "has_regression",
     "load_cifar10",
     "load_digits",
     "load_mnist",
+    "load_regression",
     "load_survival",
     "locate",
     "names",
+    "regression_names",
     "status",
     "survival_at_hand",
     "survival_names",
