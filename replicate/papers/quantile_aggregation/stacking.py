@@ -5,7 +5,7 @@ train part.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -106,13 +106,33 @@ def stack(
         z = np.empty((len(train[1]), len(levels)))
         for part, other in zip(parts, others, strict=True):
             z[part] = other.predict_quantiles(train[0][part], levels)
-        if mode == "paper_code" and not hasattr(model, "max_steps"):
-            both = [np.concatenate(pair) for pair in zip(train, validation, strict=True)]
-            (whole,) = model.fit_subsets(*both, [np.arange(len(both[1]))])
         fitted[name] = whole
         out_of_fold.append(z)
         on_validation.append(whole.predict_quantiles(validation[0], levels))
-    return Stacked(fitted, np.stack(out_of_fold, 1), np.stack(on_validation, 1), levels)
+    found = Stacked(fitted, np.stack(out_of_fold, 1), np.stack(on_validation, 1), levels)
+    if mode == "clean":
+        return found
+    return replace(found, z_validation=leaking_validation(models, found, train, validation))
+
+
+def leaking_validation(
+    models: Mapping[str, QuantileModel],
+    stacked: Stacked,
+    train: tuple[np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray],
+) -> np.ndarray:
+    """Return validation quantiles ``(n_validation, p, m)`` as the authors' code makes them.
+
+    Forests and boosting are refitted to train and validation rows together, so theirs are in-sample; networks are
+    not, since they stop on those rows.
+    """
+    both = [np.concatenate(pair) for pair in zip(train, validation, strict=True)]
+    z = stacked.z_validation.copy()
+    for number, model in enumerate(models.values()):
+        if not hasattr(model, "max_steps"):
+            (seen,) = model.fit_subsets(*both, [np.arange(len(both[1]))])
+            z[:, number] = seen.predict_quantiles(validation[0], stacked.levels)
+    return z
 
 
 def leave_out(parts: Sequence[np.ndarray], *excluded: int) -> np.ndarray:
