@@ -123,7 +123,9 @@ class Entry(BaseModel):
     def cache_name(self, url: str) -> str:
         """Return the name a download from ``url`` is kept under: foreign formats keep their own suffix."""
         path = urlsplit(url).path
-        return next((n for s, n in zip(self.foreign_suffixes, self.cache_names[1:], strict=True) if path.endswith(s)), self.name)
+        return next(
+            (n for s, n in zip(self.foreign_suffixes, self.cache_names[1:], strict=True) if path.endswith(s)), self.name
+        )
 
 
 @dataclass(frozen=True, eq=False)

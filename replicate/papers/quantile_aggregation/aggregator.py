@@ -179,7 +179,11 @@ class QuantileAggregator(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         found = self.gate_.weights(self._x(validate_data(self, X, dtype=np.float64, reset=False)))
-        return found.reshape(len(found), len(self.levels_), len(self.names_), -1) if found.shape[-1] > len(self.levels_) and self.resolution == "fine" else found
+        return (
+            found.reshape(len(found), len(self.levels_), len(self.names_), -1)
+            if found.shape[-1] > len(self.levels_) and self.resolution == "fine"
+            else found
+        )
 
     def calibrate(self, X: ArrayLike, y: ArrayLike, alpha: float = 0.2) -> "CalibratedIntervals":
         """Return split-conformal intervals calibrated on rows the aggregator has not seen (CQR).
@@ -227,11 +231,23 @@ class QuantileAggregator(RegressorMixin, BaseEstimator):
             elif isinstance(model, QuantileModel):
                 found[name] = clone(model).set_params(levels=self.levels_)
             else:
-                raise TypeError(f"base model {name!r} is a {type(model).__name__}; it must be a name or a QuantileModel")
+                raise TypeError(
+                    f"base model {name!r} is a {type(model).__name__}; it must be a name or a QuantileModel"
+                )
         return found
 
     def _settings(self) -> GateSettings:
-        shared = ("resolution", "local", "margin", "margin_scale", "penalty_weight", "layer", "post", "hidden", "layers")
+        shared = (
+            "resolution",
+            "local",
+            "margin",
+            "margin_scale",
+            "penalty_weight",
+            "layer",
+            "post",
+            "hidden",
+            "layers",
+        )
         names = (*shared, "dropout", "lr", "weight_decay", "batch")
         schedule = Schedule(self.max_steps, min(self.check_every, self.max_steps), self.patience)
         return GateSettings(**{name: getattr(self, name) for name in names}, schedule=schedule)

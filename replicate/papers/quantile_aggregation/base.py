@@ -54,7 +54,9 @@ class QuantileModel(RegressorMixin, BaseEstimator):
         if self.any_level:
             return self._predict(X, wanted)
         places = np.searchsorted(self.levels_, wanted - 1e-9)
-        known = (places < len(self.levels_)) & np.isclose(self.levels_[np.minimum(places, len(self.levels_) - 1)], wanted)
+        known = (places < len(self.levels_)) & np.isclose(
+            self.levels_[np.minimum(places, len(self.levels_) - 1)], wanted
+        )
         if not known.all():
             raise ValueError(
                 f"{type(self).__name__} was not fitted for level {wanted[~known][0]:g}; pass levels=... to the model "

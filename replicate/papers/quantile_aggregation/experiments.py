@@ -20,7 +20,11 @@ def isotonizers(config: dict, seed: Seed) -> Rows:
     """Try to make an isotonizer raise the pinball loss on random crossing quantiles (C4, C8: Props. 1 and 2)."""
     n = config["samples"]
     rows = [
-        {"metric": f"largest increase, {name}", "value": checks.largest_increase(f, seed.rng("increase", name), n=n), "n": n}
+        {
+            "metric": f"largest increase, {name}",
+            "value": checks.largest_increase(f, seed.rng("increase", name), n=n),
+            "n": n,
+        }
         for name, f in checks.ISOTONIZED.items()
     ]
     rows += [{"metric": "sweep increase at 2.75", "value": checks.sweep_increase(2.75)}]

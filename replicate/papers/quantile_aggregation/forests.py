@@ -27,7 +27,9 @@ class QuantileForest(QuantileModel):
 
     any_level = True
 
-    def __init__(self, levels=None, extra=False, trees=50, min_samples_split=8, min_samples_leaf=8, bootstrap=True, seed=0):
+    def __init__(
+        self, levels=None, extra=False, trees=50, min_samples_split=8, min_samples_leaf=8, bootstrap=True, seed=0
+    ):
         self.levels = levels
         self.extra = extra
         self.trees = trees

@@ -54,7 +54,8 @@ class Sample:
 
     def tensors(self, device: str = "cpu") -> tuple[torch.Tensor, ...]:
         """Return ``(x, z, y)`` as float32 tensors on a device."""
-        return tuple(torch.as_tensor(np.asarray(a), dtype=torch.float32, device=device) for a in (self.x, self.z, self.y))
+        arrays = (np.array(a, dtype=np.float32) for a in (self.x, self.z, self.y))
+        return tuple(torch.from_numpy(a).to(device) for a in arrays)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +176,9 @@ def _validator(module, sample: Sample | None, levels: np.ndarray, settings: Gate
     def validate() -> float:
         module.eval()
         with torch.no_grad():
-            error = y[:, None] - isotonize(torch.cat([module(a, b) for a, b in zip(x.split(512), z.split(512), strict=True)]))
+            error = y[:, None] - isotonize(
+                torch.cat([module(a, b) for a, b in zip(x.split(512), z.split(512), strict=True)])
+            )
             return float(torch.maximum(taus * error, (taus - 1) * error).mean())
 
     return validate

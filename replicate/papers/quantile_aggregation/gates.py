@@ -45,9 +45,7 @@ class Local(nn.Module):
         super().__init__()
         self.resolution, self.shape, self.dropout = _checked(resolution), logit_shape(resolution, p, m), dropout
         widths = [features] + [hidden] * layers
-        self.hidden = nn.ModuleList(
-            linear(a, b, generator) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.hidden = nn.ModuleList(linear(a, b, generator) for a, b in zip(widths[:-1], widths[1:], strict=True))
         self.head = linear(hidden, int(torch.Size(self.shape).numel()), generator)
         self.generator = generator
 

@@ -42,7 +42,9 @@ def medium_weights(z: np.ndarray, y: np.ndarray, levels: np.ndarray, *, noncross
         return np.stack([_simplex(z[:, :, k], y, np.full(n, t), np.ones((1, p))) for k, t in enumerate(levels)], 1)
     blocks = sparse.block_diag([z[:, :, k] for k in range(m)], format="csr")
     sums = sparse.block_diag([np.ones((1, p))] * m, format="csr")
-    pairs = [sparse.hstack([_zeros(n, k * p), -z[:, :, k], z[:, :, k + 1], _zeros(n, (m - k - 2) * p)]) for k in range(m - 1)]
+    pairs = [
+        sparse.hstack([_zeros(n, k * p), -z[:, :, k], z[:, :, k + 1], _zeros(n, (m - k - 2) * p)]) for k in range(m - 1)
+    ]
     found = _simplex(blocks, np.tile(y, m), np.repeat(levels, n), sums, sparse.vstack(pairs, format="csr"))
     return found.reshape(m, p).T
 
@@ -65,7 +67,10 @@ def _simplex(rows, y: np.ndarray, tau: np.ndarray, sums, steps=None) -> np.ndarr
     right = np.concatenate([y, np.ones(sums.shape[0])])
     inequalities = {}
     if steps is not None:
-        inequalities = {"A_ub": -sparse.hstack([steps, _zeros(steps.shape[0], 2 * count)]), "b_ub": np.zeros(steps.shape[0])}
+        inequalities = {
+            "A_ub": -sparse.hstack([steps, _zeros(steps.shape[0], 2 * count)]),
+            "b_ub": np.zeros(steps.shape[0]),
+        }
     found = linprog(cost, A_eq=equations, b_eq=right, bounds=(0, None), method="highs", **inequalities)
     _check(found)
     return found.x[:p]

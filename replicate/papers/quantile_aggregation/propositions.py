@@ -19,7 +19,8 @@ NORMALS = ((0.0, 1.0), (2.0, 2.0))  # means and standard deviations of Propositi
 def largest_increase(isotonize: Callable[[np.ndarray], np.ndarray], rng: np.random.Generator, *, n: int) -> float:
     """Return the largest increase, over ``n`` random (q, y), of the pinball loss summed over 19 levels (Prop. 2)."""
     levels = even_levels(19)
-    q, y = rng.standard_normal((n, 19)) + np.linspace(-1, 1, 19), 2 * rng.standard_normal(n)
+    disorder = 10.0 ** rng.uniform(-4, 0.5, (n, 1))  # from one crossing pair to none in order
+    q, y = disorder * rng.standard_normal((n, 19)) + np.linspace(-1, 1, 19), 2 * rng.standard_normal(n)
     return float(np.max(pinball(y, isotonize(q), levels).sum(1) - pinball(y, q, levels).sum(1)))
 
 

@@ -70,11 +70,20 @@ class Trial:
                 scale = 0.1 if penalty == "adaptive" else 1e-3
                 settings = gate_settings(self.config, DQA, margin=penalty, margin_scale=scale, layer=layer, post=post)
                 raw = self._gate(settings, "isotonization").raw(x, self.z)
-                maps = {"none": "none"} | {f"post {m}": m for m in MAPS} if layer == "none" else {f"grad {layer}": layer}
+                maps = (
+                    {"none": "none"} | {f"post {m}": m for m in MAPS} if layer == "none" else {f"grad {layer}": layer}
+                )
                 for label, name in maps.items():
                     loss = mean_pinball(y, isotonic.isotonizer(name)(raw), self.parts.levels)
                     rows += [{"penalty": penalty, "isotonizer": label, "metric": "mean pinball", "value": loss}]
-                rows += [{"penalty": penalty, "isotonizer": f"layer {layer}", "metric": "crossing", "value": crossing_rate(raw)}]
+                rows += [
+                    {
+                        "penalty": penalty,
+                        "isotonizer": f"layer {layer}",
+                        "metric": "crossing",
+                        "value": crossing_rate(raw),
+                    }
+                ]
         return rows
 
     def controls(self) -> Rows:
@@ -82,9 +91,13 @@ class Trial:
         x, y = self.parts.test
         rows = []
         for control in CONTROLS:
-            train, stop, test = (self._controlled(control, s, i) for i, s in enumerate((self.train, self.stop, Sample(x, self.z, y))))
+            train, stop, test = (
+                self._controlled(control, s, i) for i, s in enumerate((self.train, self.stop, Sample(x, self.z, y)))
+            )
             generator = self._generator(control)
-            gate = fit_gate(train, stop, self.parts.levels, gate_settings(self.config, DQA), generator, device=self.device)
+            gate = fit_gate(
+                train, stop, self.parts.levels, gate_settings(self.config, DQA), generator, device=self.device
+            )
             loss = mean_pinball(y, gate.predict(test.x, test.z), self.parts.levels)
             rows += [{"method": control, "metric": "mean pinball", "value": loss}]
         return rows + self._leak()
@@ -107,7 +120,8 @@ class Trial:
             for method, (lower, upper) in intervals.items():
                 found = {"coverage": coverage(y, lower, upper), "length": mean_length(lower, upper)}
                 rows += [
-                    {"method": method, "nominal": nominal, "metric": k, "value": v, "n": len(y)} for k, v in found.items()
+                    {"method": method, "nominal": nominal, "metric": k, "value": v, "n": len(y)}
+                    for k, v in found.items()
                 ]
         return rows
 
@@ -154,7 +168,9 @@ class Trial:
         """Return DQA's loss under every isotonizer (Figure 9)."""
         y, levels = self.parts.test[1], self.parts.levels
         found = {name: mean_pinball(y, isotonic.isotonizer(name)(raw), levels) for name in ("none", *MAPS)}
-        return [{"method": DQA, "isotonizer": k, "metric": "post-processed pinball", "value": v} for k, v in found.items()]
+        return [
+            {"method": DQA, "isotonizer": k, "metric": "post-processed pinball", "value": v} for k, v in found.items()
+        ]
 
     def _ends(self) -> Iterator[tuple[float, int, int]]:
         """Yield nominal coverages whose two ends are among the levels, with their positions."""
