@@ -7,8 +7,8 @@ from replicate.datasets.digits import load_digits
 from replicate.datasets.fetch import FileStatus, data_hash, entry, fetch, locate, names, status, verify
 from replicate.datasets.images import ImageData
 from replicate.datasets.mnist import load_mnist
-from replicate.datasets.regression import Regression, has_regression, load_regression, regression_names
 from replicate.datasets.registry import Entry, Registry, default_registry
+from replicate.datasets.regression import Regression, has_regression, load_regression, regression_names
 from replicate.datasets.survival import Survival, load_survival, survival_at_hand, survival_names
 
 __all__ = [

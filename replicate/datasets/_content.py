@@ -105,9 +105,8 @@ def _read(path: Path, entry: Entry) -> "pd.DataFrame":
 def _read_csv(path: Path) -> "pd.DataFrame":
     import gzip
 
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as file:
-        return parse(file.read())
+    content = path.read_bytes()
+    return parse((gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8"))
 
 
 def _read_headless(path: Path, entry: Entry) -> "pd.DataFrame":

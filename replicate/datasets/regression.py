@@ -1,7 +1,7 @@
 """Real regression tables: features as they are, a numeric target, origin and licence; nothing is standardised here.
 
-Sources, in this order: a folder in ``$REPLICATE_DATA``, ``data/cache/``, the installed package that has the same values,
-the web. All but OpenML's own tables are compared with the registry's hashes.
+Sources, in this order: a folder in ``$REPLICATE_DATA``, ``data/cache/``, the installed package that has the same
+values, the web. All but OpenML's own tables are compared with the registry's hashes.
 """
 
 from dataclasses import dataclass

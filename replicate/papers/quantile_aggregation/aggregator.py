@@ -173,17 +173,15 @@ class QuantileAggregator(RegressorMixin, BaseEstimator):
         return {name: z[:, i, places] * self.scale_ + self.mean_ for i, name in enumerate(self.names_)}
 
     def weights(self, X: ArrayLike) -> np.ndarray:
-        """Return the weights at ``X``: ``(n, p)`` coarse, ``(n, p, m)`` medium, ``(n, m, p, m)`` fine (output level first).
+        """Return the weights at ``X``: ``(n, p)`` coarse, ``(n, p, m)`` medium, ``(n, m, p, m)`` fine.
 
-        Global weights have n = 1.
+        Fine weights have the output level first, then model and base level. Global weights have n = 1.
         """
         check_is_fitted(self)
         found = self.gate_.weights(self._x(validate_data(self, X, dtype=np.float64, reset=False)))
-        return (
-            found.reshape(len(found), len(self.levels_), len(self.names_), -1)
-            if found.shape[-1] > len(self.levels_) and self.resolution == "fine"
-            else found
-        )
+        if self.resolution != "fine":
+            return found
+        return found.reshape(len(found), len(self.levels_), len(self.names_), -1)
 
     def calibrate(self, X: ArrayLike, y: ArrayLike, alpha: float = 0.2) -> "CalibratedIntervals":
         """Return split-conformal intervals calibrated on rows the aggregator has not seen (CQR).

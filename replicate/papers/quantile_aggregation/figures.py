@@ -190,7 +190,7 @@ def _forest(axes, table: pd.DataFrame, colours: list[str]) -> None:
     """Draw means over sets with two-level bootstrap intervals, one row a column of ``table``."""
     means = measures.over_sets(table)
     low, high = np.percentile(measures.resamples(table, np.random.default_rng(0), draws=2000), (2.5, 97.5), axis=0)
-    for place, (name, mean) in enumerate(means.items()):
+    for place, mean in enumerate(means):
         axes.plot([low[place], high[place]], [place, place], color=colours[place], linewidth=1.5)
         axes.plot(mean, place, "o", color=colours[place], markersize=5)
     axes.axvline(1, **_GREY)

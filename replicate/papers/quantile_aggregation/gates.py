@@ -1,5 +1,7 @@
 """Aggregators as torch modules: {coarse, medium, fine} x {global, local} weights over base quantiles."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -45,7 +47,7 @@ class Local(nn.Module):
         super().__init__()
         self.resolution, self.shape, self.dropout = _checked(resolution), logit_shape(resolution, p, m), dropout
         widths = [features] + [hidden] * layers
-        self.hidden = nn.ModuleList(linear(a, b, generator) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.hidden = nn.ModuleList(linear(a, b, generator) for a, b in pairwise(widths))
         self.head = linear(hidden, int(torch.Size(self.shape).numel()), generator)
         self.generator = generator
 
@@ -70,7 +72,7 @@ class Local(nn.Module):
 
 
 def linear(inputs: int, outputs: int, generator: torch.Generator | None = None) -> nn.Linear:
-    """Return a linear layer with torch's default start, U(-1/sqrt(inputs), 1/sqrt(inputs)), drawn from ``generator``."""
+    """Return a linear layer with torch's default start, U(-1, 1) / sqrt(inputs), drawn from ``generator``."""
     layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
     bound = inputs**-0.5
     with torch.no_grad():

@@ -6,7 +6,7 @@ from scipy.optimize import linprog
 
 
 def quantile_regression(x: np.ndarray, y: np.ndarray, level: float) -> np.ndarray:
-    """Return intercept and coefficients ``(1 + d,)`` of linear quantile regression of ``y`` ``(n,)`` on ``x`` ``(n, d)``.
+    """Return intercept and coefficients ``(1 + d,)`` of quantile regression of ``y`` ``(n,)`` on ``x`` ``(n, d)``.
 
     Solves the dual, ``max y'a`` with ``X'a = (1 - level) X'1`` and 0 <= a <= 1 (Koenker 2005, section 6.2), whose
     multipliers are the coefficients: n bounded variables and 1 + d equations.

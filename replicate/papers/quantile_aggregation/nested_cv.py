@@ -96,9 +96,13 @@ def fit_nested(
 
     gates, held_out, fold = [], np.empty((len(y), len(levels))), np.empty(len(y), dtype=np.int64)
     for k, part in enumerate(parts):
-        inner = {l: base_quantiles(double[min(k, l), max(k, l)], x[parts[l]], levels) for l in range(folds) if l != k}
+        inner = [
+            base_quantiles(double[min(k, other), max(k, other)], x[parts[other]], levels)
+            for other in range(folds)
+            if other != k
+        ]
         rows = leave_out(parts, k)
-        sample = Sample(x[rows], np.concatenate(list(inner.values())), y[rows])
+        sample = Sample(x[rows], np.concatenate(inner), y[rows])
         stop = Sample(validation[0], base_quantiles(single[k], validation[0], levels), validation[1])
         generator = torch.Generator().manual_seed(seeds[k])
         gates.append(fit_gate(sample, stop, levels, settings, generator, device=device))

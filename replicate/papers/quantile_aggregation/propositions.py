@@ -1,4 +1,4 @@
-"""Numerical checks of the paper's propositions: isotonizers (1, 2), quantile against probability averaging (3, 4, 5)."""
+"""Numerical checks of the paper's propositions: isotonizers (1, 2), averaging quantiles or probabilities (3, 4, 5)."""
 
 from collections.abc import Callable
 

@@ -6,6 +6,7 @@ go through one batched matrix product a layer and cost little more than a single
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ class Replicas(nn.Module):
         widths = [inputs] + [hidden] * layers + [outputs]
         self.rate, self.generator = dropout, generator
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
-        for a, b in zip(widths[:-1], widths[1:], strict=True):
+        for a, b in pairwise(widths):
             for kept, shape in ((self.weights, (r, a, b)), (self.biases, (r, 1, b))):
                 start = (2 * torch.rand(shape, generator=generator) - 1) * a**-0.5
                 kept.append(nn.Parameter(start))

@@ -13,7 +13,7 @@ from .conformal import conformity, split_margin
 from .gate_fit import FittedGate, GateSettings, Sample, fit_gate
 from .levels import position
 from .nested_cv import NestedFit, fit_nested
-from .plan import DQA, VARIANTS, Parts, base_models, gate_settings, prepare
+from .plan import DQA, Parts, base_models, gate_settings, prepare
 from .scores import coverage, crossing_rate, mean_length, mean_pinball, pinball, reliability
 from .stacking import Stacked, leaking_validation, stack
 from .tuning import tuned_gate
