@@ -149,7 +149,7 @@ def level_axis(main: pd.DataFrame) -> Figure | None:
     loss = rows[rows["metric"] == "pinball"].pivot_table(index=["dataset", "level"], columns="method", values="value")
     ratio = (loss[DQA] / loss["Average"]).unstack("dataset")
     left.plot(ratio.index, ratio, color="0.75", linewidth=0.8)
-    left.plot(ratio.index, ratio.mean(1), color=COLOURS[0], linewidth=2)
+    left.plot(ratio.index, ratio.mean(axis=1), color=COLOURS[0], linewidth=2)
     left.axhline(1, **_GREY)
     left.set(xlabel="level", ylabel="pinball DQA / Average", title="grey: sets; blue: mean")
     share = rows[rows["metric"] == "share below"].groupby(["method", "level"])["value"].mean().unstack("method")

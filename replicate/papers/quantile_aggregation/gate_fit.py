@@ -71,7 +71,7 @@ class FittedGate:
         """Return averaged quantiles before the isotonizer, ``(n, m)``."""
         self.module.eval()
         with torch.no_grad():
-            tensors = (torch.as_tensor(np.asarray(a), dtype=torch.float32, device=self.device) for a in (x, z))
+            tensors = (torch.from_numpy(np.array(a, dtype=np.float32)).to(self.device) for a in (x, z))
             parts = zip(*(t.split(512) for t in tensors), strict=True)
             return torch.cat([self.module(a, b) for a, b in parts]).cpu().double().numpy()
 
