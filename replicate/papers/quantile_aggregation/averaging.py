@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 RESOLUTIONS = ("coarse", "medium", "fine")
-_CACHED = 2**17  # logits that a processor core keeps at hand (512 KB)
+_CACHED = 2**18  # logits that a processor core keeps at hand (1 MB)
 
 
 def logit_shape(resolution: str, p: int, m: int) -> tuple[int, ...]:
