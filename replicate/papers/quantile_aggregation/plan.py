@@ -51,7 +51,11 @@ def prepare(config: dict, seed: Seed) -> Parts:
 
 def base_models(config: dict, parts: Parts, seed: Seed, device: str) -> dict[str, QuantileModel]:
     """Return unfitted base models by name, tuned on validation rows if ``config["draws"]`` says so."""
-    schedule = {"max_steps": config["network_steps"], "check_every": config["check_every"]}
+    schedule = {
+        "max_steps": config["network_steps"],
+        "check_every": config["check_every"],
+        "patience": config["patience"],
+    }
     found = {}
     for name in config["models"]:
         number = seed.integer("base", config["dataset"], name) % 2**31

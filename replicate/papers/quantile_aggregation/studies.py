@@ -41,7 +41,7 @@ def ground_truth(run) -> pd.DataFrame:
     """Compare gradients with linear programs."""
     s = run.settings
     shared = {"m": [9], "folds": [3], "models": [["QRF", "QXT", "LGBM"]], "draws": [0], "steps": [s.exact_steps]}
-    unused = {"network_steps": [1], "check_every": [1]}
+    unused = {"network_steps": [1], "check_every": [1], "patience": [1]}
     frame = run.sweep(ex.ground_truth, grid(dataset=sets_at_hand(s.exact_sets), **shared, **unused))
     return frame.drop(columns=[*shared, *unused], errors="ignore")
 
