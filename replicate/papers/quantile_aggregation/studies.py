@@ -66,6 +66,11 @@ def study(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     return rows.drop(columns="study", errors="ignore").dropna(axis=1, how="all")
 
 
+def _carries(settings, name: str, study: str) -> bool:
+    sets = getattr(settings, _STUDIES[study])
+    return sets == ["all"] or name in sets
+
+
 def sets_at_hand(names: list[str]) -> list[str]:
     """Return those sets that this machine has or can fetch; ["all"] means the paper's 34."""
     wanted = list(PAPERS_SETS) if names == ["all"] else names

@@ -29,7 +29,9 @@ def fitted():
 
 def test_scikit_learn_conventions():
     """Pipelines, searches and clones rely on every one of these checks."""
-    small = QuantileAggregator(models=["LQR"], levels=[0.25, 0.5, 0.75], max_steps=10, check_every=5, folds=2)
+    small = QuantileAggregator(
+        [QuantileForest(trees=3)], levels=[0.25, 0.5, 0.75], max_steps=10, check_every=5, folds=2
+    )
     failed = [c for c in check_estimator(small, on_fail=None, on_skip=None) if c["status"] == "failed"]
     assert not failed, [(c["check_name"], c["exception"]) for c in failed]
 

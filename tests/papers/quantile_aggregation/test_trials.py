@@ -122,7 +122,7 @@ def test_order_of_variants_is_kendalls_tau():
 
 def test_same_seed_same_rows_and_splits_are_shared():
     """Bytes must not depend on anything but configuration and seed."""
-    small = {**CONFIG, "studies": ["main"], "variants": ["local-fine"]}
+    small = {**CONFIG, "studies": ["main"], "variants": ["local-fine"], "models": ["QRF", "CGN"], "m": 3}
     one, two = (experiments.trial(small, Seed(0, 1), "cpu") for _ in range(2))
     assert one == two
     assert one != experiments.trial(small, Seed(0, 2), "cpu")
@@ -130,7 +130,7 @@ def test_same_seed_same_rows_and_splits_are_shared():
 
 def test_ground_truth_excess_is_small_and_not_negative():
     """Gradients cannot beat the exact optimum and must come near it."""
-    config = {**CONFIG, "steps": 600, "m": 5}
+    config = {**CONFIG, "steps": 600, "m": 5, "models": ["QRF", "QXT"]}
     found = pd.DataFrame(experiments.ground_truth(config, Seed(0, 0)))
     excess = found[found["metric"] == "relative excess of gradients"]["value"]
     assert len(excess) == 2
