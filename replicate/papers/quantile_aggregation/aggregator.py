@@ -9,45 +9,15 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from replicate.errors import nearest
-
 from . import conformal
 from .base import QuantileModel
-from .boosting import LightGBMQuantiles, XGBoostQuantiles
-from .forests import QuantileForest
+from .calibrated import CalibratedIntervals
+from .catalogue import PAPERS_SIX, make_model
 from .gate_fit import GateSettings, Sample, fit_gate
 from .levels import check_levels, position
-from .linear import LinearQuantiles
-from .networks import GaussianNetwork, JointQuantileNetwork, SimultaneousQuantileNetwork
 from .scores import mean_pinball
 from .stacking import split, stack
 from .training_curve import Schedule
-
-MODELS: dict[str, tuple[type[QuantileModel], dict[str, object]]] = {
-    "CGN": (GaussianNetwork, {}),
-    "SQR": (SimultaneousQuantileNetwork, {"weight_decay": 1e-7}),
-    "DQR": (JointQuantileNetwork, {"weight_decay": 1e-7}),
-    "QRF": (QuantileForest, {}),
-    "QXT": (QuantileForest, {"extra": True}),
-    "LGBM": (LightGBMQuantiles, {}),
-    "XGB": (XGBoostQuantiles, {}),
-    "LQR": (LinearQuantiles, {}),
-}
-PAPERS_SIX = ("CGN", "SQR", "DQR", "QRF", "QXT", "LGBM")
-
-
-def make_model(name: str, levels: ArrayLike, seed: int, **parameters: object) -> QuantileModel:
-    """Return an unfitted base model by its short name (`MODELS`); parameters it does not have are left out.
-
-    Raises:
-        ValueError: unknown name (proposes the nearest).
-    """
-    if name not in MODELS:
-        raise ValueError(f"no base model {name!r}: {nearest(name, MODELS)}")
-    kind, defaults = MODELS[name]
-    known = kind().get_params()
-    wanted = {**defaults, **parameters, "levels": np.asarray(levels), "seed": seed}
-    return kind(**{k: v for k, v in wanted.items() if k in known})
 
 
 class QuantileAggregator(RegressorMixin, BaseEstimator):
@@ -57,7 +27,7 @@ class QuantileAggregator(RegressorMixin, BaseEstimator):
     it. Nothing is trained on quantiles of rows the base model has seen.
 
     Args:
-        models: short names (`MODELS`), `QuantileModel` objects, or a mapping of names to either; None is the
+        models: short names (`catalogue.MODELS`), `QuantileModel` objects, or a mapping of names to either; None is the
             paper's six.
         levels: quantile levels; None is 0.05, 0.10, ..., 0.95.
         resolution: "coarse" (a weight a model), "medium" (a model and level) or "fine" (every pair of levels).
@@ -183,7 +153,7 @@ class QuantileAggregator(RegressorMixin, BaseEstimator):
             return found
         return found.reshape(len(found), len(self.levels_), len(self.names_), -1)
 
-    def calibrate(self, X: ArrayLike, y: ArrayLike, alpha: float = 0.2) -> "CalibratedIntervals":
+    def calibrate(self, X: ArrayLike, y: ArrayLike, alpha: float = 0.2) -> CalibratedIntervals:
         """Return split-conformal intervals calibrated on rows the aggregator has not seen (CQR).
 
         Raises:
@@ -225,7 +195,7 @@ class QuantileAggregator(RegressorMixin, BaseEstimator):
             if name in found:
                 raise ValueError(f"two base models are called {name!r}; pass a mapping with different names")
             if isinstance(model, str):
-                found[name] = make_model(model, self.levels_, seed)
+                found[name] = make_model(model, self.levels_, seed, device=self.device)
             elif isinstance(model, QuantileModel):
                 found[name] = clone(model).set_params(levels=self.levels_)
             else:
@@ -260,30 +230,6 @@ class QuantileAggregator(RegressorMixin, BaseEstimator):
 
     def _y(self, y: np.ndarray) -> np.ndarray:
         return (y - self.mean_) / self.scale_
-
-
-class CalibratedIntervals:
-    """Intervals of an aggregator, widened (or narrowed) by one conformal margin.
-
-    Args:
-        aggregator: fitted.
-        alpha: nominal miscoverage.
-        margin: added to both ends, in the unit of y; infinite when there were too few calibration rows.
-        n: calibration rows.
-    """
-
-    def __init__(self, aggregator: QuantileAggregator, alpha: float, margin: float, n: int):
-        self.aggregator, self.alpha, self.margin, self.n = aggregator, alpha, margin, n
-
-    @property
-    def guarantee(self) -> tuple[float, float]:
-        """Bounds on the coverage of exchangeable samples without ties."""
-        return conformal.split_guarantee(self.n, self.alpha)
-
-    def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return lower and upper ends, ``(n, 2)``."""
-        ends = self.aggregator.predict(X, [self.alpha / 2, 1 - self.alpha / 2])
-        return ends + np.array([-self.margin, self.margin])
 
 
 def _name(model: object) -> str:

@@ -13,7 +13,7 @@ from replicate.measurement import Measurement, from_exact, from_interval, from_s
 
 from .plan import DQA, VARIANTS
 
-SIMPLE = ("Average", "Median", "QRA", "FQRA")
+SIMPLE = ("Average", "Median", "Pool", "QRA", "FQRA")
 BASE = ("CGN", "SQR", "DQR", "QRF", "QXT", "LGBM", "XGB", "LQR")
 DRAWS = 10_000
 _CLOSE = (2.5, 97.5)

@@ -7,8 +7,8 @@ import numpy as np
 from replicate.datasets import load_regression
 from replicate.seeds import Seed
 
-from .aggregator import make_model
 from .base import QuantileModel
+from .catalogue import make_model
 from .gate_fit import GateSettings
 from .levels import even_levels
 from .preprocess import Tabular

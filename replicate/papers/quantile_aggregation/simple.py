@@ -17,6 +17,15 @@ def median(z: np.ndarray) -> np.ndarray:
     return np.median(z, axis=1)
 
 
+def pool(z: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Return quantiles of the linear pool (probability average) of base quantiles ``(n, p, m)``, ``(n, m)``.
+
+    Every base quantile counts as one of m equally likely values of its model, so levels must be evenly spaced
+    k / (m + 1); their mixture is interpolated at plotting positions i / (p m + 1).
+    """
+    return np.quantile(z.reshape(len(z), -1), levels, axis=1, method="weibull").T
+
+
 @dataclass(frozen=True, eq=False)
 class QRA:
     """Quantile regression averaging (Nowotarski and Weron 2015): y on the models' quantiles, a level at a time.

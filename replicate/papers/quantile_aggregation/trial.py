@@ -58,7 +58,7 @@ class Trial:
                 self.dqa = gate
                 rows += self._post_processing(raw)
                 rows += [{"metric": "PVE", "value": explained_variance(y, isotonic.sort(raw), self.parts.levels)}]
-        return rows
+        return rows + self._description()
 
     def isotonization(self) -> Rows:
         """Train DQA with every penalty and isotonizing layer; score every post-processing (Figure 8)."""
@@ -141,6 +141,7 @@ class Trial:
         levels, train = self.parts.levels, self.train
         yield "Average", simple.average(self.z)
         yield "Median", simple.median(self.z)
+        yield "Pool", simple.pool(self.z, levels)
         yield "QRA", simple.fit_qra(train.z, train.y, levels).predict(self.z)
         yield "FQRA", simple.fit_fqra(train.z, train.y, levels).predict(self.z)
 
@@ -163,6 +164,14 @@ class Trial:
                 rows += [{**named, "level": level, "metric": "pinball", "value": loss}]
                 rows += [{**named, "level": level, "metric": "share below", "value": share}]
         return rows
+
+    def _description(self) -> Rows:
+        """Return what may explain when aggregation pays: size, features, how alike the base models' errors are."""
+        x, y = self.parts.train
+        errors = y[:, None] - self.train.z[:, :, self.train.z.shape[2] // 2]
+        pairs = np.corrcoef(errors.T)[np.triu_indices(errors.shape[1], 1)]
+        numbers = {"rows": len(y), "features": x.shape[1], "error correlation": float(pairs.mean())}
+        return [{"metric": name, "value": value} for name, value in numbers.items()]
 
     def _post_processing(self, raw: np.ndarray) -> Rows:
         """Return DQA's loss under every isotonizer (Figure 9)."""

@@ -5,14 +5,16 @@ import numpy as np
 import pytest
 import torch
 from quantile_forest import RandomForestQuantileRegressor
+from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestRegressor
 from statsmodels.regression.quantile_regression import QuantReg
 
 from replicate.papers.quantile_aggregation import linear_programs, simple
-from replicate.papers.quantile_aggregation.aggregator import MODELS, PAPERS_SIX, make_model
 from replicate.papers.quantile_aggregation.boosting import LightGBMQuantiles, XGBoostQuantiles
+from replicate.papers.quantile_aggregation.catalogue import MODELS, PAPERS_SIX, make_model
 from replicate.papers.quantile_aggregation.forests import QuantileForest, weighted_quantiles
+from replicate.papers.quantile_aggregation.levels import even_levels
 from replicate.papers.quantile_aggregation.linear import LinearQuantiles
 from replicate.papers.quantile_aggregation.networks import (
     GaussianNetwork,
@@ -237,6 +239,15 @@ def test_fqra_with_all_components_is_qra():
     np.testing.assert_allclose(full.predict(z), simple.fit_qra(z, y, LEVELS[:2]).predict(z), atol=1e-6)
     few = simple.fit_fqra(z * [[[1.0], [1e-3], [1e-3]]], y, LEVELS[:2])
     assert few.axes.shape == (3, 1, 2)
+
+
+def test_pool_of_equal_models_is_the_model_and_of_different_ones_is_wider():
+    """Mixing distributions adds the distance of their centres to the spread; averaging quantiles does not."""
+    levels = even_levels(19)
+    q = norm.ppf(levels)
+    np.testing.assert_allclose(simple.pool(np.stack([[q, q]]), levels)[0], q, atol=0.05)
+    apart = np.stack([[q - 2, q + 2]])
+    assert np.ptp(simple.pool(apart, levels)) > np.ptp(simple.average(apart)) + 2
 
 
 def test_average_and_median():

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import beta
 
 from replicate.papers.quantile_aggregation import conformal
-from replicate.papers.quantile_aggregation.aggregator import make_model
+from replicate.papers.quantile_aggregation.catalogue import make_model
 from replicate.papers.quantile_aggregation.gate_fit import GateSettings
 from replicate.papers.quantile_aggregation.nested_cv import fit_nested
 from replicate.papers.quantile_aggregation.training_curve import Schedule

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from replicate.papers.quantile_aggregation.aggregator import make_model
+from replicate.papers.quantile_aggregation.catalogue import make_model
 from replicate.papers.quantile_aggregation.stacking import contiguous_folds, leaking_validation, leave_out, split, stack
 
 LEVELS = np.array([0.25, 0.5, 0.75])

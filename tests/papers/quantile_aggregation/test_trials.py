@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from replicate.papers.quantile_aggregation import experiments, figures, lesson, measures, studies, tuning
-from replicate.papers.quantile_aggregation.aggregator import PAPERS_SIX, make_model
+from replicate.papers.quantile_aggregation import comparisons, experiments, figures, lesson, measures, studies, tuning
+from replicate.papers.quantile_aggregation.catalogue import PAPERS_SIX, make_model
 from replicate.papers.quantile_aggregation.gate_fit import GateSettings
 from replicate.papers.quantile_aggregation.plan import VARIANTS
 from replicate.seeds import Seed
@@ -36,7 +36,7 @@ def test_a_trial_reports_every_method_and_study(rows):
     """A method that fell out would make the others look better."""
     main = studies.study(rows, "main")
     scored = set(main[main["metric"] == "mean pinball"]["method"])
-    assert scored == {"QRF", "LGBM", "Average", "Median", "QRA", "FQRA", *VARIANTS}
+    assert scored == {"QRF", "LGBM", "Average", "Median", "Pool", "QRA", "FQRA", *VARIANTS}
     assert set(rows["study"]) == set(CONFIG["studies"])
     assert np.isfinite(rows["value"]).all() or np.isinf(rows["value"]).any()
     fits = rows[rows["metric"] == "base fits"]["value"]
@@ -60,7 +60,8 @@ def test_figures_draw_from_these_rows(rows):
     assert all(isinstance(f, Figure) for f in drawn)
     empty = pd.DataFrame()
     assert figures.relative_wis(empty) is figures.isotonization(empty) is figures.controls(main, empty) is None
-    assert len(lesson.summary(main)) == 12
+    assert len(lesson.summary(main)) == 13
+    assert comparisons.rank_table(main).loc["local-fine", "critical differences from DQA"] == 0
     assert lesson.share_of_gate(main, controls).shape[1] == 2
     assert len(lesson.intervals(conformal)) == 3
 
@@ -110,6 +111,15 @@ def test_relative_losses_are_paired_by_split_and_averaged_by_set():
     drawn = measures.resamples(table[["QRA"]], np.random.default_rng(0), draws=4000)
     assert drawn.mean() == pytest.approx(1.0, abs=0.03)
     assert {drawn.min(), drawn.max()} == {0.5, 2.0}
+
+
+def test_ranks_and_critical_difference():
+    """Nemenyi's constant for three methods is 2.343 (Demsar 2006, Table 5), and 1 is best."""
+    values = {(s, 0, m): i + 0.1 for s in "abcdef" for i, m in enumerate(("local-fine", "QRA", "Average"))}
+    mean, p_value, difference = comparisons.ranks(frame(values))
+    assert mean.to_dict() == {"local-fine": 1.0, "QRA": 2.0, "Average": 3.0}
+    assert p_value < 0.01
+    assert difference == pytest.approx(2.343 * np.sqrt(3 * 4 / (6 * 6)), abs=1e-3)
 
 
 def test_order_of_variants_is_kendalls_tau():
