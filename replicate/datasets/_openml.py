@@ -1,6 +1,7 @@
 """Tables that only OpenML has: fetched by its number, verified by the checksum OpenML publishes, kept as CSV."""
 
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,11 @@ def _fetch(number: int, home: Path) -> "pd.DataFrame":
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_CONNECT_SECONDS)
     try:
-        found = fetch_openml(data_id=number, as_frame=True, data_home=str(home), n_retries=1, delay=0.1, parser="auto")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "retrying": the failure itself is reported
+            found = fetch_openml(
+                data_id=number, as_frame=True, data_home=str(home), n_retries=1, delay=0.1, parser="auto"
+            )
     finally:
         socket.setdefaulttimeout(before)
     return found.data.assign(**{found.target.name: found.target})

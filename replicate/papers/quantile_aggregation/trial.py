@@ -43,7 +43,7 @@ class Trial:
         """Score base models, simple aggregators and the six variants."""
         x, y = self.parts.test
         rows = []
-        for name, number in zip(self.models, range(len(self.models)), strict=True):
+        for number, name in enumerate(self.models):
             rows += self._scores(name, self.z[:, number], kind="base")
         for name, q in self._simple():
             rows += self._scores(name, q, kind="simple")
