@@ -1,7 +1,7 @@
 """Weighted averages of base quantiles: coarse, medium and fine weights, and a fused head for the fine ones.
 
 Base quantiles ``z`` have shape ``(batch, p, m)``: p models, m levels. Weights come out of a softmax, so every
-output is a convex combination (Table of resolutions: coarse shares one weight a model over all levels, medium has one
+output is a convex combination (coarse shares one weight a model over all levels, medium has one
 a model and level, fine lets every output level draw on all p m base quantiles).
 """
 

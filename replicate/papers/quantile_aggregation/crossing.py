@@ -1,4 +1,4 @@
-"""Penalties on crossing quantiles, with constant, level-dependent and adaptive margins (section 2.3 of the method)."""
+"""Penalties on crossing quantiles, with constant, level-dependent and adaptive margins."""
 
 import numpy as np
 import torch

@@ -33,7 +33,7 @@ class Global(nn.Module):
 
 
 class Local(nn.Module):
-    """Weights that depend on the features through a small network (section 2.2); local and fine is "DQA".
+    """Weights that depend on the features through a small network; local and fine is "DQA".
 
     Args:
         p, m: numbers of base models and levels.

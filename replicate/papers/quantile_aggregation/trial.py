@@ -70,24 +70,17 @@ class Trial:
                 scale = 0.1 if penalty == "adaptive" else 1e-3
                 settings = gate_settings(self.config, DQA, margin=penalty, margin_scale=scale, layer=layer, post=post)
                 raw = self._gate(settings, "isotonization").raw(x, self.z)
-                maps = (
-                    {"none": "none"} | {f"post {m}": m for m in MAPS} if layer == "none" else {f"grad {layer}": layer}
-                )
+                post_maps = {"none": "none"} | {f"post {m}": m for m in MAPS}
+                maps = post_maps if layer == "none" else {f"grad {layer}": layer}
                 for label, name in maps.items():
                     loss = mean_pinball(y, isotonic.isotonizer(name)(raw), self.parts.levels)
                     rows += [{"penalty": penalty, "isotonizer": label, "metric": "mean pinball", "value": loss}]
-                rows += [
-                    {
-                        "penalty": penalty,
-                        "isotonizer": f"layer {layer}",
-                        "metric": "crossing",
-                        "value": crossing_rate(raw),
-                    }
-                ]
+                named = {"penalty": penalty, "isotonizer": f"layer {layer}"}
+                rows += [{**named, "metric": "crossing", "value": crossing_rate(raw)}]
         return rows
 
     def controls(self) -> Rows:
-        """Train DQA on base quantiles that know nothing about x, and with gates that see z (section 9)."""
+        """Train DQA on base quantiles that know nothing about x, and with gates that see z."""
         x, y = self.parts.test
         rows = []
         for control in CONTROLS:

@@ -160,7 +160,7 @@ def changed(x, y, what):
     ],
 )
 def test_bad_data_is_refused(what, message):
-    """Each mistake of the issue's list in plain words."""
+    """Each common mistake in plain words."""
     with pytest.raises(ValueError, match=message):
         QuantileAggregator(**FAST).fit(*changed(*rows(60), what))
 

@@ -111,7 +111,7 @@ def test_same_seed_same_bytes(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_bad_input_is_refused(name):
-    """The issue's list: NaN, wrong shapes, levels outside (0, 1)."""
+    """NaN, wrong shapes, levels outside (0, 1): clear errors."""
     x, y = linear_data(20)
     model = make_model(name, LEVELS, 0, **FAST)
     holed = x.copy()
