@@ -4,11 +4,25 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from . import measures
 from .plan import DQA, VARIANTS
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "0.3", "#8C564B", "#999933", "#332288")
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#E69F00",
+    "#CC79A7",
+    "#56B4E9",
+    "0.3",
+    "#8C564B",
+    "#999933",
+    "#332288",
+    "#000000",
+    "#88CCEE",
+)
 _GREY = {"color": "0.5", "linewidth": 0.8}
 
 
@@ -129,7 +143,7 @@ def controls(main: pd.DataFrame, frame: pd.DataFrame) -> Figure | None:
     order = [*known, *[c for c in rows["method"].unique() if c not in known]]
     figure, axes = plt.subplots(figsize=(8, 3.4))
     for (dataset, seed), row in table[order].iterrows():
-        axes.plot(row.to_numpy(), range(len(order)), "o-", linewidth=0.8, label=f"{dataset}, split {seed}")
+        axes.plot(row.to_numpy(), range(len(order)), "o", label=f"{dataset}, split {seed}")
     axes.set_yticks(range(len(order)), order)
     axes.set(
         xlabel="mean pinball loss (y standardised)",
@@ -196,6 +210,7 @@ def _forest(axes, table: pd.DataFrame, colours: list[str]) -> None:
     axes.axvline(1, **_GREY)
     axes.set_yticks(range(len(means)), means.index)
     axes.invert_yaxis()
+    axes.xaxis.set_major_locator(MaxNLocator(5))
 
 
 def _plain_ticks(axes, values: np.ndarray) -> None:

@@ -3,13 +3,11 @@
 A study that did not run gives an empty frame and None: its claim is *not run*.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau, spearmanr
 
-from replicate.measurement import Measurement, from_exact, from_interval, from_seeds
+from replicate.measurement import Measurement, from_exact, from_interval, from_median, from_seeds
 
 from .plan import DQA, VARIANTS
 
@@ -204,10 +202,16 @@ def length_ratios(conformal: pd.DataFrame, *, nominal: float = 0.8) -> pd.Series
     return wide["nested CV+"] / wide["raw"]
 
 
-def length_ratio(conformal: pd.DataFrame, of: Callable[[pd.Series], float]) -> Measurement | None:
-    """Return a statistic (``max``, ``median``) of the length ratios over sets."""
+def largest_length_ratio(conformal: pd.DataFrame) -> Measurement | None:
+    """Return the largest length ratio over the sets that were run."""
     ratios = length_ratios(conformal)
-    return from_exact(float(of(ratios)), dataset=f"{len(ratios)} sets") if len(ratios) else None
+    return from_exact(float(ratios.max()), dataset=f"{len(ratios)} sets") if len(ratios) else None
+
+
+def typical_length_ratio(conformal: pd.DataFrame) -> Measurement | None:
+    """Return the median length ratio over sets with its distribution-free interval (unbounded below six sets)."""
+    ratios = length_ratios(conformal)
+    return from_median(ratios.to_numpy(), dataset=f"{len(ratios)} sets") if len(ratios) else None
 
 
 def _bootstrapped(table: pd.DataFrame, statistic, rng: np.random.Generator, *, draws: int = DRAWS) -> Measurement:
@@ -234,8 +238,3 @@ def largest_of(frame: pd.DataFrame, metrics: list[str]) -> Measurement | None:
     """Return the largest value over several exact metrics."""
     rows = frame[frame["metric"].isin(metrics)] if len(frame) else frame
     return from_exact(float(rows["value"].max())) if len(rows) else None
-
-
-def median(values: pd.Series) -> float:
-    """Return the median of a column."""
-    return float(values.median())

@@ -77,7 +77,7 @@ def test_claims_can_be_measured_from_these_rows(rows):
         measures.beaten(main),
         measures.isotonization_end(iso, "largest"),
         measures.coverage_slack(conformal),
-        measures.length_ratio(conformal, measures.median),
+        measures.typical_length_ratio(conformal),
         measures.undercovered(main, ("QRA", "FQRA")),
     ):
         assert found.ci_low <= found.estimate <= found.ci_high
