@@ -39,7 +39,7 @@ def data_fetch(dataset: Wanted = "all"):
         entry = datasets.entry(name)
         if entry.bundled:
             typer.echo(f"{name}: ships inside {entry.bundled}")
-        elif dataset == "all" and not entry.urls and datasets.locate(name) is None:
+        elif dataset == "all" and not (entry.urls or entry.openml) and datasets.locate(name) is None:
             typer.echo(f"{name}: not at hand and no public address; `replicate data fetch {name}` says how to get it")
         else:
             failed += _fetch(name)

@@ -18,7 +18,8 @@ def _requirements():
 
 
 def _conda():
-    lines = re.findall(r"^  - ([\w-]+)([<>=].*)?$", (ROOT / "environment.yml").read_text(), flags=re.M)
+    text = (ROOT / "environment.yml").read_text()
+    lines = re.findall(r"^  (?:    )?- (\w[\w-]*)([<>=].*)?$", text, flags=re.M)  # the deeper ones are pip's
     return {name: version for name, version in lines if name not in {"conda-forge", *CONDA_ONLY}}
 
 

@@ -9,6 +9,7 @@ from replicate.datasets.fetch import FileStatus, data_hash, entry, fetch, locate
 from replicate.datasets.images import ImageData
 from replicate.datasets.mnist import load_mnist
 from replicate.datasets.registry import Entry, Registry, default_registry
+from replicate.datasets.regression import Regression, has_regression, load_regression, regression_names
 from replicate.datasets.survival import Survival, load_survival, survival_at_hand, survival_names
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "FileStatus",
     "ImageData",
     "Registry",
+    "Regression",
     "Series",
     "Source",
     "Survival",
@@ -24,14 +26,17 @@ __all__ = [
     "default_registry",
     "entry",
     "fetch",
+    "has_regression",
     "load_cifar10",
     "load_digits",
     "load_mnist",
     "load_picture",
+    "load_regression",
     "load_series",
     "load_survival",
     "locate",
     "names",
+    "regression_names",
     "status",
     "survival_at_hand",
     "survival_names",

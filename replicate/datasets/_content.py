@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 _DIGITS = 9
 
 
-def is_r_data(path: Path, entry: Entry) -> bool:
-    """Say whether ``path`` (or the download that becomes it) holds the table in R's format."""
-    return entry.r_object is not None and path.name.removesuffix(".partial").endswith(R_DATA)
+def is_foreign(path: Path, entry: Entry) -> bool:
+    """Say whether ``path`` (or the download that becomes it) holds the table in another format than the registry's."""
+    return path.name.removesuffix(".partial").endswith(tuple(entry.foreign_suffixes) or ("\0",))
 
 
 def canonical_text(table: "pd.DataFrame", entry: Entry) -> str:
@@ -88,11 +88,45 @@ def file_text(path: Path, entry: Entry) -> str:
 
 @functools.lru_cache(maxsize=32)
 def _decoded(path: Path, entry: Entry, size: int, mtime_ns: int) -> str:
-    return canonical_text(_read_r_data(path, entry) if is_r_data(path, entry) else _read_csv(path), entry)
+    return canonical_text(_read(path, entry), entry)
+
+
+def _read(path: Path, entry: Entry) -> "pd.DataFrame":
+    if not is_foreign(path, entry):
+        return _read_csv(path)
+    if path.name.removesuffix(".partial").endswith(R_DATA):
+        return _read_r_data(path, entry)
+    try:
+        return _read_arff(path) if entry.layout == "arff" else _read_headless(path, entry)
+    except Exception as error:  # a server's error page fails in many ways
+        raise DataError(f"it cannot be decoded as {entry.layout} ({type(error).__name__}: {error})") from None
 
 
 def _read_csv(path: Path) -> "pd.DataFrame":
-    return parse(path.read_text(encoding="utf-8"))
+    import gzip
+
+    content = path.read_bytes()
+    return parse((gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8"))
+
+
+def _read_headless(path: Path, entry: Entry) -> "pd.DataFrame":
+    """Read numbers without a header; the registry names the columns."""
+    import pandas as pd
+
+    separator = r"\s+" if entry.layout == "whitespace" else ","
+    return pd.read_csv(path, sep=separator, header=None, names=list(entry.columns), na_values=["?"])
+
+
+def _read_arff(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+    from scipy.io import arff
+
+    with path.open(encoding="utf-8") as file:
+        table = pd.DataFrame(arff.loadarff(file)[0])
+    texts = [name for name in table if table[name].dtype == object]
+    decoded = {name: table[name].str.decode("utf-8").replace("?", None) for name in texts}
+    table = table.assign(**decoded)
+    return parse(table.to_csv(index=False))  # a nominal "1" is the number 1, as in the CSV
 
 
 def _read_r_data(path: Path, entry: Entry) -> "pd.DataFrame":

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from replicate.datasets._integrity import fault
+from replicate.datasets._openml import Unreachable, openml_table
 from replicate.datasets._sources import MIRROR_VARIABLE, mirror_url
 from replicate.datasets.registry import Entry, Registry
 from replicate.errors import DataError
@@ -36,10 +37,12 @@ def obtain(entry: Entry, registry: Registry) -> Path:
                 if target.is_file() and not _move_corrupt(target, entry):
                     return target
             return _download(entry, registry.cache_folder)
+    except Unreachable as error:
+        raise Unavailable(_how_to_get(entry, registry.cache_folder / entry.name, [str(error)])) from None
     except OSError as error:
         raise DataError(
             f"cannot store {entry.name} in {registry.cache_folder} ({error.strerror or error}): make that "
-            f"folder writable with {entry.bytes} bytes free, or set {MIRROR_VARIABLE} to a folder that has it"
+            f"folder writable with {entry.bytes or 10**8} bytes free, or set {MIRROR_VARIABLE} to a folder that has it"
         ) from None
 
 
@@ -74,6 +77,8 @@ def _move_corrupt(target: Path, entry: Entry) -> bool:
 def _download(entry: Entry, folder: Path) -> Path:
     """Try the mirror, then the canonical addresses; return the file's path or raise ``Unavailable``."""
     (folder / entry.name).parent.mkdir(parents=True, exist_ok=True)
+    if entry.openml and not entry.content:
+        return openml_table(entry, folder)
     mirror = mirror_url(entry)
     failures = []
     for url in [*([mirror] if mirror else []), *entry.urls]:
@@ -94,7 +99,7 @@ def _try(url: str, entry: Entry, target: Path) -> tuple[str | None, bool]:
     """Download one address; return (what failed or ``None``, whether wrong bytes arrived)."""
     from requests import RequestException  # lazy, like pooch: import time
 
-    log.info("downloading %s (%d bytes) from %s", entry.name, entry.bytes, _shown(url))
+    log.info("downloading %s (%s bytes) from %s", entry.name, entry.bytes, _shown(url))
     # A fixed name: what a killed process leaves behind is overwritten by the next one, under the same lock.
     partial = target.with_name(f".{target.name}.partial")
     try:

@@ -4,7 +4,7 @@ import functools
 import hashlib
 from pathlib import Path
 
-from replicate.datasets._content import content_fault, is_r_data
+from replicate.datasets._content import content_fault, is_foreign
 from replicate.datasets.registry import Entry
 
 _SPELLED = {"sha256": "SHA-256", "md5": "MD5"}
@@ -13,11 +13,14 @@ _SPELLED = {"sha256": "SHA-256", "md5": "MD5"}
 def fault(path: Path, entry: Entry) -> str | None:
     """Return ``None`` if ``path`` holds the registered bytes, else expected, found and a guess why.
 
-    A file that holds the same table in R's format is judged by its values instead.
+    A file that holds the same table in another format is judged by its values instead; what only OpenML
+    has is judged by OpenML's checksum when it is fetched, not again.
     """
     try:
-        if is_r_data(path, entry):
+        if is_foreign(path, entry):
             return _with_guess(content_fault(path, entry), path)
+        if not entry.checksum:
+            return None
         size = path.stat().st_size
         found = _checksum(path, entry.algorithm)
     except OSError as error:

@@ -80,7 +80,7 @@ def verify(name: str, *, registry: Registry | None = None) -> FileStatus:
     if source is None and entry.bundled:
         return _status(entry, entry.bundled, "bundled")
     if source is None:
-        where, state = ("web", "downloadable") if entry.urls else ("nowhere", "missing")
+        where, state = ("web", "downloadable") if entry.urls or entry.openml else ("nowhere", "missing")
         return _status(entry, where, state, detail=entry.hint or entry.origin)
     problem = fault(source.path, entry)
     state = "corrupt" if problem else "verified"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
@@ -42,6 +42,7 @@ def _web_addresses(urls: tuple[str, ...]) -> tuple[str, ...]:
 
 
 R_DATA = ".rda"  # how R packages store a table
+LAYOUTS = {"whitespace": ".txt", "comma": ".data", "arff": ".arff"}  # plain tables without the registry's header
 
 RelativePath = Annotated[str, AfterValidator(_relative_path)]
 Text = Annotated[str, Field(min_length=1)]
@@ -54,7 +55,7 @@ class Entry(BaseModel):
 
     name: RelativePath
     dataset: Text
-    bytes: Annotated[int, Field(gt=0)]
+    bytes: Annotated[int, Field(gt=0)] | None = None
     # TOML has lists only; strict mode would ask for a tuple.
     urls: Annotated[tuple[str, ...], Strict(False), AfterValidator(_web_addresses)]
     licence: Text
@@ -69,17 +70,28 @@ class Entry(BaseModel):
     columns: Annotated[tuple[Text, ...], Strict(False)] = ()
     unordered: bool = False
     r_object: Text | None = None
+    layout: Literal["whitespace", "comma", "arff"] | None = None
+    openml: Annotated[int, Field(gt=0)] | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> "Entry":
+        if self.openml and self.content is None:
+            return self._only_on_openml()
         if (self.sha256 is None) == (self.md5 is None):
             raise ValueError("give exactly one of sha256 and md5")
+        if self.bytes is None:
+            raise ValueError("bytes: this key is missing")
         if not (self.urls or self.embedded or self.bundled or self.hint):
             raise ValueError("urls is empty: give embedded, bundled or a hint how to get the file")
         if (self.content is None) != (not self.columns):
             raise ValueError("content and columns belong together: give both or neither")
-        if (self.r_object or self.unordered) and not self.content:
-            raise ValueError("r_object and unordered say how to read a table: they need content and columns")
+        if (self.r_object or self.unordered or self.layout) and not self.content:
+            raise ValueError("r_object, layout and unordered say how to read a table: they need content and columns")
+        return self
+
+    def _only_on_openml(self) -> "Entry":
+        if self.sha256 or self.md5 or self.urls:
+            raise ValueError("openml without content: OpenML's own checksum is used, give no hash and no urls")
         return self
 
     @property
@@ -95,18 +107,25 @@ class Entry(BaseModel):
     @property
     def identity(self) -> str:
         """The hash that all sources of the data share: of the values of a table, else of the file's bytes."""
-        return self.content or self.checksum
+        return self.content or self.checksum or f"openml {self.openml}"
+
+    @property
+    def foreign_suffixes(self) -> list[str]:
+        """The suffixes of files that hold the table in another format and are judged by its values."""
+        return [suffix for suffix in (R_DATA if self.r_object else None, LAYOUTS.get(self.layout or "")) if suffix]
 
     @property
     def cache_names(self) -> list[str]:
         """The names under which the cache may hold the data, the registry's own first."""
-        r_data = [str(PurePosixPath(self.name).with_suffix(R_DATA))] if self.r_object else []
-        return [self.name, *r_data]
+        stem = PurePosixPath(self.name.removesuffix(".gz"))
+        return [self.name, *(str(stem.with_suffix(suffix)) for suffix in self.foreign_suffixes)]
 
     def cache_name(self, url: str) -> str:
-        """Return the name a download from ``url`` is kept under: R's data files keep their own suffix."""
-        is_r_data = self.r_object and urlsplit(url).path.endswith(R_DATA)
-        return self.cache_names[-1] if is_r_data else self.name
+        """Return the name a download from ``url`` is kept under: foreign formats keep their own suffix."""
+        path = urlsplit(url).path
+        return next(
+            (n for s, n in zip(self.foreign_suffixes, self.cache_names[1:], strict=True) if path.endswith(s)), self.name
+        )
 
 
 @dataclass(frozen=True, eq=False)
