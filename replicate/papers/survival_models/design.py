@@ -103,7 +103,7 @@ def designs(
 
 
 def check_designs(found: Designs, matrices: Mapping[str, pd.DataFrame], df: pd.DataFrame, event: np.ndarray) -> None:
-    """Raise ValueError for constant or collinear columns and factors of one level; warn (SeparationWarning) of levels without events.
+    """Raise ValueError for constant or collinear columns and factors of one level; warn of levels without events.
 
     ``matrices`` are the designs of the rows of ``df``, ``event`` ``(n,)`` is 0 or 1.
     """
