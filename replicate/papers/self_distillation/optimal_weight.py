@@ -72,7 +72,10 @@ def greedy_weights(
     """
     a = teacher = shrinkage.ridge(evaluation.eigenvalues, penalty)
     p = evaluation.ridge(penalty)
-    y = np.asarray(targets, dtype=np.float64).reshape(p.shape)
+    y = np.asarray(targets, dtype=np.float64)
+    if y.size != p.size or len(y) != len(p):
+        raise ValueError(f"held-out targets have shape {y.shape}; their inputs need {p.shape}")
+    y = y.reshape(p.shape)
     raw, weights, gaps, found = [], [], [], [float(losses(p, y))]
     for _ in range(shrinkage.checked_steps(steps) - 1):
         q = evaluation.pure_student(penalty, teacher)
