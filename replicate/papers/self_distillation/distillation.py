@@ -93,7 +93,9 @@ class Distillation:
         if targets.ndim not in (1, 2) or len(targets) != n:
             raise ValueError(f"targets have shape {targets.shape}; the kernel has {n} samples: give ({n},) or ({n}, C)")
         if not np.isfinite(targets).all():
-            raise ValueError(f"targets hold {int((~np.isfinite(targets)).sum())} NaN or infinite values; clean them first")
+            raise ValueError(
+                f"targets hold {int((~np.isfinite(targets)).sum())} NaN or infinite values; clean them first"
+            )
         object.__setattr__(self, "targets", targets.reshape(n, -1))
 
     @property

@@ -155,7 +155,9 @@ class SelfDistilledRidge(RegressorMixin, BaseEstimator):
             if self.weight not in _CHOSEN:
                 raise ValueError(f"unknown weight {self.weight!r}: {nearest(self.weight, _CHOSEN)}, or numbers")
             if self.steps == np.inf:
-                raise ValueError(f"steps=inf needs one fixed weight, not {self.weight!r}: the limit is ridge(penalty / weight)")
+                raise ValueError(
+                    f"steps=inf needs one fixed weight, not {self.weight!r}: the limit is ridge(penalty / weight)"
+                )
         if (self.weight == "validation" if isinstance(self.weight, str) else False) != (X_val is not None):
             raise ValueError("X_val and y_val belong to weight='validation': give both, or neither")
         if (X_val is None) != (y_val is None):
@@ -177,7 +179,9 @@ class SelfDistilledRidge(RegressorMixin, BaseEstimator):
             return np.repeat(values, 1 if self.steps == np.inf else self.steps - 1)
         wanted = 1 if self.steps == np.inf else self.steps - 1
         if len(values) != wanted:
-            raise ValueError(f"{len(values)} weights for steps={self.steps}: give one number, or {wanted} (steps 2, 3, ...)")
+            raise ValueError(
+                f"{len(values)} weights for steps={self.steps}: give one number, or {wanted} (steps 2, 3, ...)"
+            )
         return values
 
     def _gcv_weights(self, problem: Distillation) -> np.ndarray:

@@ -39,7 +39,9 @@ def first_fit(rng: np.random.Generator) -> float:
             mixed = (weight if step > 1 else 0) * y + (1 - weight if step > 1 else 1) * fitted
             by_steps = cross @ solve @ mixed
             fitted = smoother @ mixed
-            series = weight * sum(np.linalg.matrix_power(q, i) for i in range(step - 1)) + np.linalg.matrix_power(q, step - 1)
+            series = weight * sum(np.linalg.matrix_power(q, i) for i in range(step - 1)) + np.linalg.matrix_power(
+                q, step - 1
+            )
             explicit = cross @ solve @ series @ y
             errors += [np.abs(by_steps - explicit).max(), np.abs(by_steps - ours[step - 1]).max()]
     return float(max(errors))

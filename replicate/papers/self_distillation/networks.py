@@ -74,9 +74,7 @@ class Classroom:
         )
         wanted = torch.tensor(targets, dtype=torch.float32, device=self.device)
         budget = {"epochs": self.recipe.epochs, "batch_size": self.recipe.batch}
-        train(
-            model, self.inputs[0], wanted, **budget, optimizer=optimizer, generator=order, objective=squared_error
-        )
+        train(model, self.inputs[0], wanted, **budget, optimizer=optimizer, generator=order, objective=squared_error)
         self.trained += 1
         with torch.no_grad():
             return [model(x).softmax(1).cpu().numpy().astype(np.float64) for x in self.inputs]

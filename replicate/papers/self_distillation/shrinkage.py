@@ -26,7 +26,9 @@ def checked_weight(weight: ArrayLike) -> np.ndarray:
     values = np.asarray(weight, dtype=np.float64)
     if not np.isfinite(values).all():
         bad = values[~np.isfinite(values)].flat[0]
-        raise ValueError(f"weight (alpha) must be finite, found {bad:g}; 1 is the ground truth alone, 0 the teacher alone")
+        raise ValueError(
+            f"weight (alpha) must be finite, found {bad:g}; 1 is the ground truth alone, 0 the teacher alone"
+        )
     return values
 
 
@@ -94,7 +96,7 @@ def step_weights(weights: Sequence[float]) -> np.ndarray:
     when every alpha is in [0, 1].
     """
     alphas = np.concatenate([[1.0], checked_weight(weights).reshape(-1)])
-    remaining = np.concatenate([np.cumprod((1 - alphas[:0:-1]))[::-1], [1.0]])
+    remaining = np.concatenate([np.cumprod(1 - alphas[:0:-1])[::-1], [1.0]])
     return alphas * remaining
 
 

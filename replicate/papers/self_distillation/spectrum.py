@@ -56,7 +56,9 @@ def checked_gram(gram: ArrayLike) -> np.ndarray:
     if len(gram) < 2:
         raise ValueError(f"the kernel matrix has {len(gram)} sample(s); at least 2 samples are needed")
     if not np.isfinite(gram).all():
-        raise ValueError(f"the kernel matrix has {int((~np.isfinite(gram)).sum())} NaN or infinite entries; clean X first")
+        raise ValueError(
+            f"the kernel matrix has {int((~np.isfinite(gram)).sum())} NaN or infinite entries; clean X first"
+        )
     gap, scale = float(np.abs(gram - gram.T).max()), float(np.abs(gram).max())
     if gap > _ASYMMETRY * scale:
         raise ValueError(f"the kernel matrix is not symmetric: |K - K^T| reaches {gap:.3g}; pass (K + K.T) / 2")
