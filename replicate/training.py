@@ -66,8 +66,8 @@ def train(
     uint8; a batch is converted when used (see `batch_input`). Order: a new permutation from the CPU
     ``generator`` each epoch, so it is the same on every device; the last, smaller batch is kept.
     ``schedule``: "constant" or "cosine" (from the optimiser's rate to 0 over all steps).
-    ``shuffle`` false keeps the order as given. ``augment`` changes each batch of inputs. ``objective(model, inputs, labels)``
-    replaces the cross-entropy; labels may then be anything with one row per image, such as soft targets.
+    ``shuffle`` false keeps the order as given. ``augment`` changes each batch of inputs. ``objective(model, inputs,
+    labels)`` replaces the cross-entropy; labels may then be anything with one row per image, such as soft targets.
     ``on_epoch(epoch, loss)`` is called after each epoch, counted from 1.
     """
     objective = objective or _cross_entropy

@@ -1,7 +1,8 @@
-"""Self-distillation as Mobahi, Farajtabar, Bartlett (NeurIPS 2020, arXiv:2002.05715) set it up: a constraint, not a penalty.
+"""Self-distillation as set up by Mobahi, Farajtabar, Bartlett (NeurIPS 2020, arXiv:2002.05715): a constraint.
 
-Each round takes the smoothest function whose mean squared error against the last round's fit is at most eps. The penalty
-c_t is then no choice: it grows every round until the fit is so small that the zero function satisfies the constraint.
+Each round takes the smoothest function whose mean squared error against the last round's fit is at most eps. The
+penalty c_t is then no choice: it grows every round until the fit is so small that the zero function satisfies the
+constraint.
 """
 
 from dataclasses import dataclass
@@ -54,7 +55,8 @@ def rounds(spectrum: Spectrum, targets: np.ndarray, tolerance: float, *, at_most
 def guaranteed_rounds(spectrum: Spectrum, targets: np.ndarray, tolerance: float) -> float:
     """Return the number of rounds before which no collapse can happen, (||y|| / sqrt(n eps) - 1) / kappa.
 
-    kappa is the condition number of G on its range. As quoted by third parties from the paper: a bound, usually far below the true number.
+    kappa is the condition number of G on its range. As quoted by third parties from the paper: a bound, usually far
+    below the true number.
     """
     d = spectrum.eigenvalues
     condition = d[0] / d[d > len(d) * np.finfo(float).eps * d[0]][-1]
@@ -62,7 +64,7 @@ def guaranteed_rounds(spectrum: Spectrum, targets: np.ndarray, tolerance: float)
 
 
 def bending_kernel(x: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Return the Green's function of the bending energy (integral of f''^2), f = f'' = 0 at 0 and 1, ``(len(x), len(t))``.
+    """Return the Green's function of the bending energy, the integral of f''^2, ``(len(x), len(t))``.
 
     g(x, t) = max(x - t, 0)^3 / 6 - x (1 - t) (x^2 - 2 t + t^2) / 6: f'''' = delta at t.
     """

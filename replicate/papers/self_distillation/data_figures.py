@@ -18,7 +18,8 @@ _CHOSEN = {"estimated": "#0072B2", "GCV": "#56B4E9"}
 def monte_carlo(frame: pd.DataFrame, controls: pd.DataFrame) -> Figure:
     """Mean loss over redrawn toys by step and weight with twice its standard error, tuned ridge, best common weight.
 
-    ``frame``: rows of ``monte_carlo`` (columns weight, step, metric, value, draws); ``controls``: of ``monte_carlo_controls``.
+    ``frame``: rows of ``monte_carlo`` (columns weight, step, metric, value, draws); ``controls``: of
+    ``monte_carlo_controls``.
     """
     figure, axes = plt.subplots(figsize=(6.4, 3.6))
     for weight, rows in frame.groupby("weight"):
@@ -40,7 +41,7 @@ def monte_carlo(frame: pd.DataFrame, controls: pd.DataFrame) -> Figure:
 
 
 def by_step(frame: pd.DataFrame, metric: str, *, panel: str, row: str | None = None, ylabel: str) -> Figure | None:
-    """A test score over steps by weight, a panel a value of ``panel`` (and of ``row``), with tuned ridge; None when not run.
+    """A test score over steps by weight, a panel a value of ``panel`` (and ``row``), with tuned ridge; None if not run.
 
     ``frame``: rows of ``diabetes``, ``digits`` or ``tangent`` with columns seed, penalty, weight, step, metric, value.
     """
@@ -134,7 +135,7 @@ def repeated(frame: pd.DataFrame) -> Figure:
 
 
 def finite_width(frame: pd.DataFrame) -> Figure:
-    """Distance of trained networks from ridge with the tangent kernel over width; a dotted slope of -1/2 for comparison.
+    """Distance of trained networks from tangent-kernel ridge over width, with a dotted slope of -1/2 to compare.
 
     ``frame``: rows of ``finite_width`` with columns width, seed, metric, value.
     """

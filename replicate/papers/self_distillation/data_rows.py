@@ -1,4 +1,4 @@
-"""Rows of the experiments on real data: test error by step for constant, estimated and GCV weights, beside tuned ridge."""
+"""Rows of the experiments on real data: scores by step for constant and chosen weights, beside tuned ridge."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,7 +17,7 @@ GCV_BOUNDS = (-6.0, 6.0)
 
 
 def chains(split: Split, penalty: float, weights: Sequence[float], steps: int, score: Score, metric: str) -> Rows:
-    """Return the test score after each step for constant weights, in the limit, and for weights estimated on validation data."""
+    """Return test scores by step and in the limit for constant weights, and by step for estimated ones."""
     rows = []
     for weight in weights:
         where = {"penalty": penalty, "weight": f"{weight:g}"}
@@ -56,7 +56,7 @@ def tuned_ridge(split: Split, penalties: np.ndarray, score: Score, metric: str) 
 def finite_width(
     split: Split, inputs: Sequence[np.ndarray], penalty: float, width: int, rng, *, iterations=600
 ) -> Rows:
-    """Return how far a trained network of a width is from ridge with the tangent kernel, relative to the size of the latter.
+    """Return how far a trained network is from ridge with the tangent kernel, relative to the size of the latter.
 
     ``inputs``: training and new inputs, the first rows of the split's training and test part.
     """

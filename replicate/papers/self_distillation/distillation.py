@@ -1,7 +1,7 @@
 """Students of a kernel ridge regression, at any step, on any inputs, from one eigendecomposition.
 
-f(tau)(x) = k(x, X) (K + lambda I)^-1 [alpha(tau) y + (1 - alpha(tau)) yhat(tau - 1)], with yhat(0) = y: no intercept, no 1/n,
-no centring, as in the authors' notebook.
+f(tau)(x) = k(x, X) (K + lambda I)^-1 [alpha(tau) y + (1 - alpha(tau)) yhat(tau - 1)], with yhat(0) = y: no intercept,
+no 1/n, no centring, as in the authors' notebook.
 """
 
 from collections.abc import Sequence
@@ -56,8 +56,8 @@ class Evaluation:
     def powers(self, penalty: ArrayLike, steps: int) -> np.ndarray:
         """Return k(x, X) (K + lambda I)^-1 S^(j-1) y for j = 1, ..., tau, ``(..., tau, m, C)``.
 
-        Every student with this penalty is a combination of these by `shrinkage.step_weights` (last weight first), whatever
-        its weights: a whole grid of weights and steps costs one small matrix product.
+        Every student with this penalty is a combination of these by `shrinkage.step_weights` (last weight first),
+        whatever its weights: a whole grid of weights and steps costs one small matrix product.
         """
         penalty = shrinkage.checked_penalty(penalty)[..., None]
         a = shrinkage.ridge(self.eigenvalues, penalty)
@@ -144,8 +144,8 @@ def grid_losses(
 ) -> np.ndarray:
     """Return the mean squared error for every penalty, constant weight and step, ``(L, A, tau)``.
 
-    All students with one penalty lie in the span of ``steps`` functions (`Evaluation.powers`), so the whole grid costs one
-    matrix product with the basis and small ones after that.
+    All students with one penalty lie in the span of ``steps`` functions (`Evaluation.powers`), so the whole grid
+    costs one matrix product with the basis and small ones after that.
     """
     mixing = np.stack([mixing_of_constant(weight, steps) for weight in weights]).reshape(-1, steps)  # (A tau, tau)
     found = []

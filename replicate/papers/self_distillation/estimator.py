@@ -31,8 +31,9 @@ class SelfDistilledRidge(RegressorMixin, BaseEstimator):
         Ridge penalty lambda of every step, > 0. Not divided by the number of samples.
     weight : float, sequence of floats, "gcv" or "validation", default=1.0
         alpha, the share of the ground truth in the targets of steps 2, 3, ...: one number for all, or one per step
-        (``steps - 1`` of them). 1 changes nothing, 0 is distillation from the teacher alone; values below 0 and above 1 are
-        allowed. "gcv" chooses each by generalised cross-validation, "validation" by the closed form on ``X_val, y_val``.
+        (``steps - 1`` of them). 1 changes nothing, 0 is distillation from the teacher alone; values below 0 and above
+        1 are allowed. "gcv" chooses each by generalised cross-validation, "validation" by the closed form on ``X_val,
+        y_val``.
     steps : int or inf, default=2
         tau, the number of fits; 1 is plain ridge; ``float("inf")`` is the limit, for one fixed weight.
     weight_bounds : (float, float) or None, default=None
@@ -94,8 +95,8 @@ class SelfDistilledRidge(RegressorMixin, BaseEstimator):
         ``(n_samples, n_targets)``. ``X_val``, ``y_val``: held-out examples, for ``weight="validation"`` only (for
         "precomputed", ``X_val`` is their kernel with the training samples). Returns self.
 
-        Raises ValueError for a penalty <= 0, a weight that is not finite, bad steps, one sample, NaN, or a kernel that is not
-        positive semi-definite.
+        Raises ValueError for a penalty <= 0, a weight that is not finite, bad steps, one sample, NaN, or a kernel
+        that is not positive semi-definite.
         """
         shrinkage.checked_penalty(self.penalty)
         self._check_choices(X_val, y_val)

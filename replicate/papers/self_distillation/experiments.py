@@ -35,7 +35,7 @@ def published_losses(config: dict, seed: Seed) -> Rows:
 
 
 def published_figures(config: dict, seed: Seed) -> Rows:
-    """Compare values read off the published plots with ours, at the legend's weight and at the table's true one (C3, C7)."""
+    """Compare values read off the published plots with ours, at the legend's weight and at 0.35 (C3, C7)."""
     rows = []
     for point in published.figure_values().itertuples():
         for weight in {point.weight, 0.35 if point.weight else 0.0}:

@@ -8,7 +8,7 @@ from . import shrinkage, toy
 
 
 def draw(weight: float, steps: int, log_penalty: float) -> plt.Figure:
-    """Draw the toy's student after ``steps`` steps with its first fit and its limit, and what is left of each eigen-direction."""
+    """Draw the toy's student after ``steps`` steps beside its first fit, and what is left of each eigen-direction."""
     seen, penalty = toy.on_grid(), float(10**log_penalty)
     path = seen.path(penalty, [weight] * (steps - 1))[..., 0]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.2))

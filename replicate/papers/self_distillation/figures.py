@@ -91,7 +91,7 @@ def shrinkages(frame: pd.DataFrame, *, steps: int = 6) -> Figure:
 
 
 def ratios(frame: pd.DataFrame, *, steps: int = 6) -> Figure:
-    """Ratios R_k over k after 1 ... 6 steps and in the limit, with values read off the published plots; and R_9 over steps.
+    """Ratios R_k after 1 ... 6 steps and in the limit, with values read off the published plots; and R_9 over steps.
 
     ``frame``: rows of ``toy_spectra`` with columns weight, metric, step, k, value.
     """
@@ -130,7 +130,8 @@ def _overshoot(axes: Axes, frame: pd.DataFrame, k: int = 9) -> None:
 def parabola(frame: pd.DataFrame, controls: pd.DataFrame) -> Figure:
     """Loss of the next student over its weight: grid points, closed-form minimum, tuned ridge.
 
-    ``frame``: rows of ``parabola`` (columns step, teacher_weight, weight, metric, value); ``controls``: of ``toy_controls``.
+    ``frame``: rows of ``parabola`` (columns step, teacher_weight, weight, metric, value); ``controls``: of
+    ``toy_controls``.
     """
     figure, axes = plt.subplots(figsize=(6.6, 3.6))
     colours = iter(("#0072B2", "#D55E00", "#CC79A7"))

@@ -29,9 +29,10 @@ def gcv_weight(
 ) -> float:
     """Return the weight of the next step with the smallest GCV, in closed form.
 
-    H = alpha S + (1 - alpha) S B is linear in alpha, so GCV is a parabola over a squared line, N(alpha) / D(alpha)^2. Its
-    derivative has one zero, its minimum; the other side of the pole is larger throughout, and each side is monotone away from
-    the zero, so within ``bounds`` the best is the zero or an end. NaN if the student does not depend on alpha.
+    H = alpha S + (1 - alpha) S B is linear in alpha, so GCV is a parabola over a squared line, N(alpha) / D(alpha)^2.
+    Its derivative has one zero, its minimum; the other side of the pole is larger throughout, and each side is
+    monotone away from the zero, so within ``bounds`` the best is the zero or an end. NaN if the student does not
+    depend on alpha.
 
     Args:
         teacher: B of the teacher, ``(n,)``.

@@ -27,7 +27,8 @@ def recursion(rng: np.random.Generator) -> float:
 def first_fit(rng: np.random.Generator) -> float:
     """Compare students, solved step by step with the kernel matrix, with the explicit function of the first fit.
 
-    f(tau)(x) = k(x, X) G [alpha sum_{i < tau - 1} Q^i + Q^(tau - 1)] y with Q = (1 - alpha) S: no decomposition on either side.
+    f(tau)(x) = k(x, X) G [alpha sum_{i < tau - 1} Q^i + Q^(tau - 1)] y with Q = (1 - alpha) S: no decomposition on
+    either side.
     """
     gram, cross = toy.kernel(toy.INPUTS, toy.INPUTS), toy.kernel(toy.GRID, toy.INPUTS)
     solve = np.linalg.inv(gram + toy.PENALTY * np.eye(len(gram)))
@@ -48,7 +49,7 @@ def first_fit(rng: np.random.Generator) -> float:
 
 
 def stick_breaking(rng: np.random.Generator) -> float:
-    """Compare the recursion with the sum over powers, for chains of random weights in [0, 1]; the weights must sum to 1."""
+    """Compare the recursion with the sum over powers for random weights in [0, 1]; the mix must sum to 1."""
     d = toy.problem().spectrum.eigenvalues
     a, errors = shrinkage.ridge(d, toy.PENALTY), []
     for _ in range(200):
@@ -75,7 +76,7 @@ def zero_limit(rng: np.random.Generator) -> float:
 
 
 def contraction(rng: np.random.Generator) -> float:
-    """Return by how much the distance to the limit exceeds its bound ((1 - alpha) a_1)^tau |y|, or B grows; 0 when never."""
+    """Return by how much the distance to the limit exceeds ((1 - alpha) a_1)^tau |y|, or B grows; 0 when never."""
     problem, worst = toy.problem(), 0.0
     d = problem.spectrum.eigenvalues
     for weight in (0.0, 0.1, 0.25, 0.5, 0.9):
@@ -88,7 +89,7 @@ def contraction(rng: np.random.Generator) -> float:
 
 
 def taylor(rng: np.random.Generator) -> float:
-    """Compare the second step with f_lambda + (1 - alpha) lambda d f_lambda / d lambda: a step along the path of penalties."""
+    """Compare step 2 with f_lambda + (1 - alpha) lambda d f_lambda / d lambda: a step along the path of penalties."""
     seen, errors = toy.on_grid(), []
     for weight in (-1.0, 0.0, 0.25, 1.0, 2.0):
         along = seen.ridge(toy.PENALTY) + (1 - weight) * toy.PENALTY * seen.ridge_slope(toy.PENALTY)
@@ -109,7 +110,7 @@ CHECKS: dict[str, Callable[[np.random.Generator], float]] = {
 
 
 def rule_mismatches(cases: int, rng: np.random.Generator) -> tuple[int, int, int]:
-    """Return over random problems in how many steps the ratio rule was wrong, in how many it was decided, how often ratios fell.
+    """Return over random problems: steps in which the ratio rule was wrong, steps decided, steps in which ratios fell.
 
     Steps in which the ratio moves by less than rounding (1e-12 of itself) are left out: they have no sign.
     """

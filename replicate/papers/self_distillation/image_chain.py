@@ -1,4 +1,4 @@
-"""Chains of ResNets on CIFAR-10: training one network, choosing its checkpoint, estimating the next weight, resuming."""
+"""Chains of ResNets on CIFAR-10: train a network, choose its epoch, estimate the next weight, resume."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -33,7 +33,7 @@ class Images:
 
     @classmethod
     def split(cls, data: ImageData, protocol: str, rng: np.random.Generator, device: str, *, held_out=_HELD_OUT):
-        """Split by protocol: "fair" holds training images out, "script" validates on the test set, as the authors' script does."""
+        """Split by protocol: "fair" holds training images out, "script" validates on the test set, as the authors."""
         order = rng.permutation(len(data.train_labels))
         train, held = (order, None) if protocol == "script" else (order[held_out:], order[:held_out])
         test = _tensors(data.test_images, data.test_labels, device)
@@ -95,7 +95,7 @@ class ImageChain:
         return *self._trained(used, step, teacher, str(weight)), used, raw
 
     def scores(self, model: nn.Module, trained: Trained) -> list[dict[str, object]]:
-        """Return the rows of one network: accuracies by selected epoch, squared error and calibration of the selected one."""
+        """Return the rows of one network: accuracies by way of choosing the epoch, squared error, calibration."""
         images, labels = self.images.test
         found, one_hot = self._outputs(model, images), np.eye(self.images.n_classes)[labels.cpu().numpy()]
         tests = trained.history["test"]

@@ -101,7 +101,7 @@ def repeated_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def network_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return test accuracy, squared error and calibration error of the last student, means over seeds, by decay and weight."""
+    """Return test scores of the last student, means over seeds, by decay and weight."""
     last = frame[(frame["step"] == frame["step"].max()) | (frame["alpha"] == "first")]
     rows = where(last, metric=["accuracy", "squared error", "calibration error"], split="test")
     index = ["teacher", "decay", "alpha"]

@@ -76,7 +76,7 @@ def grid_distance(parabolas: pd.DataFrame) -> Measurement:
 
 
 def grid_excess(parabolas: pd.DataFrame) -> Measurement:
-    """Return the largest excess of the loss at the closed-form weight over the smallest grid loss (negative: below it)."""
+    """Return the largest excess of the loss at the closed-form weight over the smallest grid loss."""
     found = []
     for _, rows in parabolas.groupby(["step", "teacher_weight"]):
         at_best = float(rows.loc[rows["metric"] == "loss at the optimal weight", "value"].iloc[0])
@@ -85,7 +85,7 @@ def grid_excess(parabolas: pd.DataFrame) -> Measurement:
 
 
 def estimated_against_grid(networks: pd.DataFrame) -> Measurement | None:
-    """Return test accuracy of the last student with estimated weights minus the mean over the fixed ones, paired by seed.
+    """Return test accuracy of the last student, estimated weights minus the mean over fixed ones, paired by seed.
 
     Weight decays are averaged within a seed: the seed is the unit.
     """
@@ -116,7 +116,7 @@ def between_weights(images: pd.DataFrame, a: str, b: str) -> Measurement | None:
 
 
 def optimism(images: pd.DataFrame) -> Measurement | None:
-    """Return the accuracy of the epoch chosen on the test set minus that of the epoch chosen on held-out images, by seed."""
+    """Return the test accuracy of the epoch chosen on the test set minus that chosen on held-out images, by seed."""
     rows = where(images, metric=["accuracy", "accuracy, epoch selected on test"])
     if rows.empty or (rows["protocol"] == "script").any():
         return None

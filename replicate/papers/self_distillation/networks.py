@@ -89,8 +89,8 @@ class Classroom:
 class Link:
     """One network of a chain: its step, outputs on train, validation and test, and how its weight was found.
 
-    ``weight`` is the alpha used, ``raw`` the estimate before clipping (NaN where none was made), ``trainings`` the networks
-    trained for this step.
+    ``weight`` is the alpha used, ``raw`` the estimate before clipping (NaN where none was made), ``trainings`` the
+    networks trained for this step.
     """
 
     step: int
@@ -103,8 +103,9 @@ class Link:
 def chain(room: Classroom, first: list[np.ndarray], weight: float | str, steps: int, *, hard=False) -> list[Link]:
     """Return the students 2 ... ``steps`` of a first network, each taught by the one before.
 
-    ``weight`` is alpha, or "estimated": a pure student q of the current teacher is trained, alpha* follows in closed form
-    from the outputs of the first network and of q on the validation images, is clipped to [0, 1], and the student is trained with it.
+    ``weight`` is alpha, or "estimated": a pure student q of the current teacher is trained, alpha* follows in closed
+    form from the outputs of the first network and of q on the validation images, is clipped to [0, 1], and the
+    student is trained with it.
     """
     links, teacher = [], first
     for step in range(2, steps + 1):
@@ -133,7 +134,7 @@ def scores(outputs: list[np.ndarray], truth: list[np.ndarray]) -> list[dict[str,
 
 
 def calibration_error(outputs: np.ndarray, one_hot: np.ndarray) -> float:
-    """Return the expected calibration error: |confidence - accuracy| in ten equal bins of confidence, weighted by their size."""
+    """Return the expected calibration error: |confidence - accuracy| in ten equal bins, weighted by their size."""
     confidence, correct = outputs.max(1), outputs.argmax(1) == one_hot.argmax(1)
     places = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
     gaps = [abs(float((confidence[places == b] - correct[places == b]).sum())) for b in range(_BINS)]

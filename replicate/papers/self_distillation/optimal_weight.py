@@ -1,7 +1,7 @@
 """The weight of the ground truth that minimises a squared error, in closed form.
 
-A student is affine in its weight: f = alpha p + (1 - alpha) q, where p is the fit to the ground truth (always the first fit)
-and q the student of the teacher alone. So the squared error is a parabola in alpha.
+A student is affine in its weight: f = alpha p + (1 - alpha) q, where p is the fit to the ground truth (always the
+first fit) and q the student of the teacher alone. So the squared error is a parabola in alpha.
 """
 
 from dataclasses import dataclass
@@ -130,7 +130,7 @@ def risk(shrunk: ArrayLike, signal: ArrayLike, noise: float) -> np.ndarray:
 
 
 def risk_slope(eigenvalues: ArrayLike, signal: ArrayLike, noise: float, penalty: ArrayLike) -> np.ndarray:
-    """Return d risk / d lambda of ordinary ridge: (2 / lambda) sum u [(1 - a) theta^2 - sigma^2 a], shape of ``penalty``."""
+    """Return d risk / d lambda of ridge, (2 / lambda) sum u [(1 - a) theta^2 - sigma^2 a], shaped like ``penalty``."""
     penalty = shrinkage.checked_penalty(penalty)
     a = shrinkage.ridge(eigenvalues, penalty[..., None])
     return 2 / penalty * (a * (1 - a) * ((1 - a) * np.asarray(signal) ** 2 - noise**2 * a)).sum(-1)

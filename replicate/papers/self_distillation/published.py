@@ -15,13 +15,13 @@ _FIGURE_STEPS = 6
 
 @cache
 def losses() -> pd.DataFrame:
-    """Return the published losses: columns table, weight (as labelled), actual_weight, step (6 steps and inf), loss, source."""
+    """Return the published losses: table, weight (as labelled), actual_weight, step (inf: limit), loss, source."""
     return pd.read_csv(_HERE / "published_toy.csv", dtype={"step": float})
 
 
 @cache
 def figure_values() -> pd.DataFrame:
-    """Return values read off the published plots: columns weight (the legend's alpha = 0, or 0.25 for "GT"), quantity, k, value."""
+    """Return values read off the published plots: weight (0, or 0.25 for the legend's "GT"), quantity, k, value."""
     return pd.read_csv(_HERE / "published_figures.csv")
 
 

@@ -13,7 +13,7 @@ def neighbour_ratios(shrunk: ArrayLike) -> np.ndarray:
 
 
 def limit_ratio(larger: ArrayLike, smaller: ArrayLike, penalty: ArrayLike, weight: ArrayLike) -> np.ndarray:
-    """Return the ratio after infinitely many steps, d_k (alpha d_j + lambda) / (d_j (alpha d_k + lambda)), for alpha > 0.
+    """Return the ratio after infinitely many steps, d_k (alpha d_j + lambda) / (d_j (alpha d_k + lambda)).
 
     For alpha = 0 both shrinkages go to 0 and their ratio (a_k / a_j)^tau to infinity: ``inf``.
     """

@@ -1,4 +1,4 @@
-"""Regression on the diabetes data and classification of the digits, both inside scikit-learn: splits, noise, kernels."""
+"""Regression on the diabetes data, classification of the digits (both in scikit-learn): splits, noise, kernels."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -47,7 +47,7 @@ class Split:
 
 
 def diabetes(rng: np.random.Generator) -> Split:
-    """Return diabetes progression of 442 patients, ten covariates, split 242/100/100 and standardised by the training part."""
+    """Return diabetes progression of 442 patients, ten covariates, split 242/100/100, standardised by the first."""
     x, y = sklearn_datasets.load_diabetes(return_X_y=True)
     train, val, test = np.split(rng.permutation(len(y)), _DIABETES_SPLIT)
     x = (x - x[train].mean(0)) / x[train].std(0)
@@ -103,7 +103,7 @@ def digits(noise: float, rng: np.random.Generator) -> Split:
 
 
 def tangent_digits(noise: float, rng: np.random.Generator) -> tuple[Split, np.ndarray]:
-    """Return noisy digits of unit norm under the tangent kernel, targets centred, and the class means taken off them, ``(10,)``."""
+    """Return unit-norm noisy digits under the tangent kernel, and the class means taken off the targets, ``(10,)``."""
     data = noisy_digits(noise, rng)
     train, val, test = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in data.pixels)
     means = data.one_hot(0).mean(0)
@@ -113,7 +113,7 @@ def tangent_digits(noise: float, rng: np.random.Generator) -> tuple[Split, np.nd
 
 
 def accuracy(predictions: np.ndarray, one_hot: np.ndarray) -> np.ndarray:
-    """Return the share of correct classes, ``(...)``, for predictions ``(..., m, C)``; NaN where all outputs of a set are 0.
+    """Return the share of correct classes for predictions ``(..., m, C)``; NaN where all outputs of a set are 0.
 
     Without that, a collapsed student would be credited with the share of class 0.
     """

@@ -1,7 +1,7 @@
 """Repeated self-distillation on known spectra: how much more than ridge and one step can many steps reach?
 
-Pareek, Du, Oh (NeurIPS 2024, arXiv:2407.04600): with r distinct eigenvalues and the signal along one eigenvector, r steps
-reach the best linear shrinkage, and one step or ridge may be worse by a factor of order r.
+Pareek, Du, Oh (NeurIPS 2024, arXiv:2407.04600): with r distinct eigenvalues and the signal along one eigenvector, r
+steps reach the best linear shrinkage, and one step or ridge may be worse by a factor of order r.
 """
 
 from collections.abc import Callable

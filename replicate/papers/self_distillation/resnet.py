@@ -16,7 +16,7 @@ PROTOCOLS = ("fair", "script")
 
 
 class Normalise(nn.Module):
-    """Subtract the channel means and divide by the standard deviations of CIFAR-10; inputs ``(n, 3, h, w)`` in [0, 1]."""
+    """Subtract means and divide by standard deviations of CIFAR-10's channels; inputs ``(n, 3, h, w)`` in [0, 1]."""
 
     def __init__(self):
         super().__init__()
@@ -79,8 +79,8 @@ class DistillationLoss:
         classes: number of classes.
         weight: alpha, of the ground truth.
         teacher: the network before, fed the same augmented batch; it is never changed, unless ``teacher_trains``.
-        teacher_trains: put the teacher into training mode, as the script probably does: BatchNorm then normalises by the batch
-            and its running statistics drift.
+        teacher_trains: put the teacher into training mode, as the script probably does: BatchNorm then normalises by
+            the batch and its running statistics drift.
     """
 
     classes: int

@@ -1,8 +1,8 @@
 """What distillation does to each eigen-direction of the kernel: fitted values are V diag(B) V^T y.
 
 Notation: d eigenvalues, lambda the ridge penalty (``penalty``), alpha the weight of the ground truth (``weight``), tau
-the number of fits: tau = 1 is ordinary ridge regression, tau >= 2 are students. a = d / (d + lambda) is the shrinkage of
-one ridge fit, and with B(0) = 1 every further fit gives B(tau) = a (alpha + (1 - alpha) B(tau - 1)).
+the number of fits: tau = 1 is ordinary ridge regression, tau >= 2 are students. a = d / (d + lambda) is the shrinkage
+of one ridge fit, and with B(0) = 1 every further fit gives B(tau) = a (alpha + (1 - alpha) B(tau - 1)).
 Penalties and weights broadcast against the eigenvalues: give them a trailing axis, ``penalties[:, None]``.
 """
 
@@ -52,7 +52,7 @@ def following(shrinkage: ArrayLike, ridge_shrinkage: ArrayLike, weight: ArrayLik
 
 
 def path(eigenvalues: ArrayLike, penalty: ArrayLike, weights: Sequence[ArrayLike]) -> np.ndarray:
-    """Return B(1), ..., B(tau) for any sequence of weights alpha(2), ..., alpha(tau) by recursion, ``(tau, ..., n)``."""
+    """Return B(1), ..., B(tau) for any weights alpha(2), ..., alpha(tau) by recursion, ``(tau, ..., n)``."""
     a = ridge(eigenvalues, penalty)
     steps = [a]
     for weight in weights:
@@ -63,8 +63,8 @@ def path(eigenvalues: ArrayLike, penalty: ArrayLike, weights: Sequence[ArrayLike
 def after(eigenvalues: ArrayLike, penalty: ArrayLike, weight: ArrayLike, steps: int) -> np.ndarray:
     """Return B(tau) for a constant weight in closed form: q^tau + alpha a (1 - q^tau) / (1 - q), q = (1 - alpha) a.
 
-    Stable for every finite weight: 1 - q is formed as (lambda + alpha d) / (d + lambda), without cancellation, and where it is
-    0 the geometric sum is tau.
+    Stable for every finite weight: 1 - q is formed as (lambda + alpha d) / (d + lambda), without cancellation, and
+    where it is 0 the geometric sum is tau.
     """
     steps, weight = checked_steps(steps), checked_weight(weight)
     a = ridge(eigenvalues, penalty)
@@ -92,8 +92,8 @@ def limit(eigenvalues: ArrayLike, penalty: ArrayLike, weight: ArrayLike) -> np.n
 def step_weights(weights: Sequence[float]) -> np.ndarray:
     """Return w, ``(tau,)``, with B(tau) = sum_j w[j] a^(tau - j), j = 0 ... tau - 1, for alpha(2), ..., alpha(tau).
 
-    Stick breaking: with alpha(1) = 1, w_j = alpha(j) prod_{l > j} (1 - alpha(l)). They sum to 1, and are all >= 0 exactly
-    when every alpha is in [0, 1].
+    Stick breaking: with alpha(1) = 1, w_j = alpha(j) prod_{l > j} (1 - alpha(l)). They sum to 1, and are all >= 0
+    exactly when every alpha is in [0, 1].
     """
     alphas = np.concatenate([[1.0], checked_weight(weights).reshape(-1)])
     remaining = np.concatenate([np.cumprod(1 - alphas[:0:-1])[::-1], [1.0]])

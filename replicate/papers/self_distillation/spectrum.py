@@ -32,7 +32,8 @@ def decompose(gram: ArrayLike) -> Spectrum:
     """Return the spectrum of a kernel matrix.
 
     Args:
-        gram: K, ``(n, n)``, symmetric and positive semi-definite, n >= 2. Eigenvalues below zero by rounding are set to 0.
+        gram: K, ``(n, n)``, symmetric and positive semi-definite, n >= 2. Eigenvalues below zero by rounding are set
+            to 0.
 
     Raises:
         ValueError: not a square matrix, one sample, NaN or infinite, not symmetric, not positive semi-definite.

@@ -1,6 +1,7 @@
 """The studies of the notebook: which units a preset runs. Each takes the run and returns a tidy frame.
 
-A study that the preset does not ask for, or whose data are not at hand, returns an empty frame: its claims are *not run*.
+A study that the preset does not ask for, or whose data are not at hand, returns an empty frame: its claims are *not
+run*.
 """
 
 import pandas as pd

@@ -1,7 +1,8 @@
 """The neural tangent kernel of a two-layer ReLU network without biases, in closed form, and the network itself.
 
-A network trained on squared error with an L2 pull to its start behaves, as its width grows, like ridge regression with this
-kernel (Jacot, Gabriel, Hongler 2018; the pull: Hu, Li, Yu 2020): the bridge from networks to the closed forms here.
+A network trained on squared error with an L2 pull to its start behaves, as its width grows, like ridge regression
+with this kernel (Jacot, Gabriel, Hongler 2018; the pull: Hu, Li, Yu 2020): the bridge from networks to the closed
+forms here.
 """
 
 import numpy as np
@@ -32,8 +33,8 @@ def network_fit(
 ) -> np.ndarray:
     """Train the finite network by accelerated gradient descent and return its change from the start at new inputs.
 
-    f(x) = sqrt(2 / width) sum_j v_j relu(w_j x), with w, v standard normal at the start, so that the tangent kernel tends to
-    `relu_tangent_kernel`. Loss: sum (f - f_start - y)^2 / 2 + penalty / 2 |theta - theta_start|^2.
+    f(x) = sqrt(2 / width) sum_j v_j relu(w_j x), with w, v standard normal at the start, so that the tangent kernel
+    tends to `relu_tangent_kernel`. Loss: sum (f - f_start - y)^2 / 2 + penalty / 2 |theta - theta_start|^2.
 
     Args:
         x, y, new: ``(n, p)``, ``(n, C)``, ``(m, p)``.

@@ -54,7 +54,7 @@ def spectra(weight: float, steps: int) -> Rows:
 
 
 def convergence(weight: float, steps: int) -> Rows:
-    """Return the distance to the limit on the grid by step, its measured and predicted rate, and when it is below 1e-3."""
+    """Return the distance to the limit by step, its measured and predicted rate, and when it is below 1e-3."""
     seen = toy.on_grid()
     path, end = seen.path(toy.PENALTY, [weight] * (steps - 1)), seen.limit(toy.PENALTY, weight)
     distances = np.abs(path - end).max((1, 2))
@@ -72,8 +72,8 @@ def _measured_rate(weight: float, *, after: int = 4000) -> float:
     """Return the ratio of successive distances of the fitted values to the limit after many steps of the recursion.
 
     The differences are iterated, B(t+1) - B(inf) = (1 - alpha) a (B(t) - B(inf)), scaled each step so that they do not
-    underflow: it is the recursion of B, not its closed form. Many steps, because the targets, close to an odd function, hardly
-    touch the first eigenvector, and the second decays almost as slowly.
+    underflow: it is the recursion of B, not its closed form. Many steps, because the targets, close to an odd
+    function, hardly touch the first eigenvector, and the second decays almost as slowly.
     """
     problem = toy.problem()
     d = problem.spectrum.eigenvalues
@@ -96,7 +96,7 @@ def greedy(clipped: bool, steps: int) -> Rows:
 
 
 def controls() -> Rows:
-    """Return what distillation must beat: tuned ridge, the best constant weight, joint chains; and where GCV goes wrong."""
+    """Return what a chain must beat: tuned ridge, the best constant weight, joint chains; and where GCV goes wrong."""
     seen, truth = toy.on_grid(), toy.truth(toy.GRID)
     tuned = toy.toy_losses(seen.ridge(PENALTIES))
     weights = np.arange(101) / 100
@@ -119,7 +119,7 @@ def controls() -> Rows:
 
 
 def weight_parabola(points: int, teacher_weight: float | None) -> Rows:
-    """Return the loss of step 2 (or, with a teacher weight, of step 3) on a grid of weights, and the closed-form weight."""
+    """Return the loss of step 2 (with a teacher weight: step 3) on a grid of weights, and the closed-form weight."""
     seen, truth = toy.on_grid(), toy.truth(toy.GRID)[:, None]
     p, teacher = seen.ridge(toy.PENALTY), shrinkage.ridge(seen.eigenvalues, toy.PENALTY)
     if teacher_weight is not None:
@@ -166,7 +166,7 @@ def constrained(kernel: str) -> Rows:
 
 
 def monte_carlo(weight: float, draws: int, rng: np.random.Generator) -> Rows:
-    """Return mean losses over redrawn samples with their standard errors, and the share of draws better than the first fit."""
+    """Return mean losses over redrawn samples, their standard errors, and the share of draws better than step 1."""
     seen = toy.on_grid(toy.redraw(draws, rng))
     by_draw = toy.loss_by_draw(seen.path(toy.PENALTY, [weight] * 5))
     end = toy.loss_by_draw(seen.limit(toy.PENALTY, weight))
@@ -176,7 +176,7 @@ def monte_carlo(weight: float, draws: int, rng: np.random.Generator) -> Rows:
 
 
 def monte_carlo_controls(draws: int, rng: np.random.Generator) -> Rows:
-    """Return over redrawn samples: the best common penalty of ridge, the best common weight of step 2, the oracle of each draw."""
+    """Return over redrawn samples: best common penalty of ridge, best common weight of step 2, oracle of each draw."""
     seen = toy.on_grid(toy.redraw(draws, rng))
     penalties = np.geomspace(0.05, 5, 401)
     ridge = np.array([float(toy.loss_by_draw(seen.ridge(penalty)).mean()) for penalty in penalties])
