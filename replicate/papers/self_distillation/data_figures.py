@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from .figures import CONTROL, GREY, finish
+from .figures import CONTROL, finish
 
 _COLOURS = {"0": "#0D0887", "0.25": "#7E03A8", "0.35": "#A82296", "0.5": "#CC4778", "0.75": "#F89540", "1": "0.5"}
 _CHOSEN = {"estimated": "#0072B2", "GCV": "#56B4E9"}
@@ -52,7 +52,7 @@ def by_step(frame: pd.DataFrame, metric: str, *, panel: str, row: str | None = N
     across = sorted(chains[panel].unique())
     down = sorted(chains[row].unique()) if row else [None]
     size = (3.5 * len(across), 2.9 * len(down))
-    figure, panels = plt.subplots(len(down), len(across), figsize=size, squeeze=False, sharey=not row)
+    figure, panels = plt.subplots(len(down), len(across), figsize=size, squeeze=False, sharey="col" if row else True)
     for line, below in zip(panels, down, strict=True):
         for axes, value in zip(line, across, strict=True):
             here, all_here = (_at(part, panel, value, row, below) for part in (chains, rows))
@@ -121,14 +121,16 @@ def repeated(frame: pd.DataFrame) -> Figure:
     ``frame``: rows of ``repeated`` with columns r, direction, metric, value.
     """
     figure, panels = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True)
-    styles = {"ridge": CONTROL, "one step": {"color": "#D55E00"}, "r steps": {"color": "#0072B2"}, "oracle": {**GREY}}
+    oracle = {"color": "0.2", "linestyle": ":", "zorder": 4}
+    styles = {"one step": {"color": "#D55E00"}, "ridge": CONTROL, "r steps": {"color": "#0072B2"}, "oracle": oracle}
     for axes, direction in zip(panels, ("top", "bottom"), strict=True):
         rows = frame[frame["direction"] == direction]
         for metric, style in styles.items():
             line = rows[rows["metric"] == metric].sort_values("r")
             name = "tuned ridge" if metric == "ridge" else metric
             axes.plot(line["r"], line["value"], marker="o", markersize=3, **style, label=name)
-        axes.set(xscale="log", xlabel="distinct eigenvalues r", title=f"signal on the {direction} eigenvector")
+        axes.set(xlabel="distinct eigenvalues r", title=f"signal on the {direction} eigenvector")
+        axes.set_xticks(sorted(rows["r"].unique()))
     panels[0].set_ylabel("smallest risk")
     panels[0].legend(frameon=False, fontsize=8)
     return finish(figure)
@@ -147,6 +149,8 @@ def finite_width(frame: pd.DataFrame) -> Figure:
         mean.index, mean.iloc[0] * (mean.index / mean.index[0]) ** -0.5, "k:", linewidth=1, label="width$^{-1/2}$"
     )
     axes.set(xscale="log", yscale="log", xlabel="hidden units", ylabel="distance from tangent-kernel ridge")
+    axes.set_xticks(list(mean.index), [f"{width:g}" for width in mean.index])
+    axes.minorticks_off()
     axes.legend(frameon=False, fontsize=8)
     return finish(figure)
 

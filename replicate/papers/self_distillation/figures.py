@@ -64,7 +64,7 @@ def losses(frame: pd.DataFrame, controls: pd.DataFrame) -> Figure:
 def _published_dots(axes: Axes) -> None:
     table = published.losses()
     for (source, weight), rows in table[np.isfinite(table["step"])].groupby(["table", "weight"]):
-        marker = {"README": "s"}.get(source, "o")
+        marker = "s" if source == "README" else "o" if weight == 0 else "^"
         style = {"linestyle": "none", "fillstyle": "none", "markersize": 6, "color": "0.2", "marker": marker}
         axes.plot(rows["step"], rows["loss"], **style, label=f"{source}, headed {weight:g}")
 
