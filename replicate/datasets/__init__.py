@@ -3,6 +3,7 @@
 from replicate.datasets._download import Unavailable
 from replicate.datasets._sources import Source
 from replicate.datasets.cifar10 import load_cifar10
+from replicate.datasets.diabetes import Diabetes, load_diabetes
 from replicate.datasets.digits import load_digits
 from replicate.datasets.fetch import FileStatus, data_hash, entry, fetch, locate, names, status, verify
 from replicate.datasets.images import ImageData
@@ -11,6 +12,7 @@ from replicate.datasets.registry import Entry, Registry, default_registry
 from replicate.datasets.survival import Survival, load_survival, survival_at_hand, survival_names
 
 __all__ = [
+    "Diabetes",
     "Entry",
     "FileStatus",
     "ImageData",
@@ -23,6 +25,7 @@ __all__ = [
     "entry",
     "fetch",
     "load_cifar10",
+    "load_diabetes",
     "load_digits",
     "load_mnist",
     "load_survival",

@@ -68,12 +68,10 @@ def by_step(frame: pd.DataFrame, metric: str, *, panel: str, row: str | None = N
 
 def _at(rows: pd.DataFrame, panel: str, value, row: str | None, below) -> pd.DataFrame:
     """Return the rows of one panel; tuned ridge has its own penalty and belongs to every one."""
-    tuned = rows["weight"].str.startswith("tuned")
     for name, wanted in ((panel, value), (row, below)):
-        if name == "penalty":
-            rows = rows[(rows[name] == wanted) | tuned]
-        elif name:
-            rows = rows[rows[name] == wanted]
+        if name:
+            everywhere = rows["weight"].str.startswith("tuned") & (name == "penalty")
+            rows = rows[(rows[name] == wanted) | everywhere]
     return rows
 
 

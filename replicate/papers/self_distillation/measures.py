@@ -10,6 +10,13 @@ from replicate.measurement import Measurement, from_exact, from_pairs
 
 from .networks import ESTIMATED
 
+_SAID_ELSEWHERE = ["paper", "experiment", "status", "batch", "rate", "epochs", "steps", "width"]  # in the manifest
+
+
+def compact(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame for keeping, without columns of one value that the manifest or paper.toml says."""
+    return frame.drop(columns=[c for c in _SAID_ELSEWHERE if c in frame and frame[c].nunique(dropna=False) <= 1])
+
 
 def where(frame: pd.DataFrame, **columns: object) -> pd.DataFrame:
     """Return the rows whose columns have the given values (one or a list)."""

@@ -48,7 +48,8 @@ class Split:
 
 def diabetes(rng: np.random.Generator) -> Split:
     """Return diabetes progression of 442 patients, ten covariates, split 242/100/100, standardised by the first."""
-    x, y = sklearn_datasets.load_diabetes(return_X_y=True)
+    data = datasets.load_diabetes()
+    x, y = data.covariates, data.progression
     train, val, test = np.split(rng.permutation(len(y)), _DIABETES_SPLIT)
     x = (x - x[train].mean(0)) / x[train].std(0)
     y = ((y - y[train].mean()) / y[train].std())[:, None]
