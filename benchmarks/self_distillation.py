@@ -80,9 +80,8 @@ def main() -> None:
         factor, errors = timed(lambda at=at: one_factor(gram, cross, y, truth, PENALTIES[at]))
         against_factor.append(factor * len(PENALTIES) / seconds)
         differences.append(float(np.abs(errors - grid[at]).max()))
-    print(
-        f"n = {n}, {students:,} students ({len(PENALTIES)} penalties x {len(WEIGHTS)} weights x {STEPS} steps), 500 held out"
-    )
+    grid_size = f"{len(PENALTIES)} penalties x {len(WEIGHTS)} weights x {STEPS} steps"
+    print(f"n = {n}, {students:,} students ({grid_size}), 500 held out")
     print(f"eigendecomposition, once: {median(decompositions):.2f} s")
     busy = f"{median(processor):.2f} s of processor time"
     print(f"the whole grid after it:  {median(ours):.2f} s, {busy} (largest of {options.repeats}: {max(ours):.2f} s)")

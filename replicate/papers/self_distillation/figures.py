@@ -162,11 +162,8 @@ def population(frame: pd.DataFrame) -> Figure:
     for (noise, rows), colour in zip(frame.groupby("noise"), WEIGHT_COLOURS[::2], strict=False):
         weight, slope = rows[rows["metric"] == "weight"], rows[rows["metric"] == "risk slope"]
         axes.plot(weight["penalty"], weight["value"], color=colour, label=f"$\\sigma$ = {noise:g}")
-        sign = np.sign(slope["value"].to_numpy())
-        for i in np.flatnonzero(np.diff(sign) != 0):
-            axes.axvline(
-                float(np.sqrt(np.prod(slope["penalty"].iloc[i : i + 2]))), color=colour, linestyle=":", linewidth=1
-            )
+        for at in _zeros(np.log(slope["penalty"].to_numpy()), slope["value"].to_numpy()):
+            axes.axvline(float(np.exp(at)), color=colour, linestyle=":", linewidth=1)
     axes.axhline(1, **CONTROL, label="$\\alpha$ = 1: nothing to gain")
     axes.axhline(0, **GREY)
     axes.set(
@@ -175,6 +172,12 @@ def population(frame: pd.DataFrame) -> Figure:
     axes.set_title("dotted: where the ridge risk is stationary (tuned ridge)", fontsize=9)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     return finish(figure)
+
+
+def _zeros(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return where a curve crosses zero, by linear interpolation between its points."""
+    i = np.flatnonzero(np.sign(y[:-1]) != np.sign(y[1:]))
+    return x[i] + (x[i + 1] - x[i]) * y[i] / (y[i] - y[i + 1])
 
 
 def finish(figure: Figure) -> Figure:
