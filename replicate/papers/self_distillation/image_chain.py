@@ -11,15 +11,16 @@ from torch import Tensor, nn
 
 from replicate import datasets, fingerprint
 from replicate.datasets import ImageData
+from replicate.errors import nearest
 from replicate.paths import unit_cache_dir
 from replicate.seeds import Seed
 from replicate.training import make_optimizer, train
 
 from .networks import ESTIMATED, calibration_error
 from .optimal_weight import optimal_weight
-from .resnet import DistillationLoss, crop_and_flip, probabilities, resnet
+from .resnet import PROTOCOLS, DistillationLoss, crop_and_flip, probabilities, resnet
 
-_HELD_OUT = 5000  # of the 50,000 training images; the script holds out none
+_HELD_OUT = 0.1  # share of the training images: 5,000 of 50,000; the script holds out none
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +33,12 @@ class Images:
     n_classes: int
 
     @classmethod
-    def split(cls, data: ImageData, protocol: str, rng: np.random.Generator, device: str, *, held_out=_HELD_OUT):
+    def split(cls, data: ImageData, protocol: str, rng: np.random.Generator, device: str):
         """Split by protocol: "fair" holds training images out, "script" validates on the test set, as the authors."""
+        if protocol not in PROTOCOLS:
+            raise ValueError(f"unknown protocol {protocol!r}; {nearest(protocol, PROTOCOLS)}")
         order = rng.permutation(len(data.train_labels))
+        held_out = round(_HELD_OUT * len(order))
         train, held = (order, None) if protocol == "script" else (order[held_out:], order[:held_out])
         test = _tensors(data.test_images, data.test_labels, device)
         pick = [_tensors(data.train_images[i], data.train_labels[i], device) for i in (train, held) if i is not None]
@@ -68,7 +72,7 @@ class ImageChain:
     """The networks of one seed and protocol; each is trained once and kept on disk, so that a killed run resumes.
 
     Args:
-        config: depth, epochs, batch, rate, protocol ("fair" or "script"), dataset, and held_out for tests.
+        config: depth, epochs, batch, rate, protocol ("fair" or "script"), dataset.
         seed: the replicate; start weights and data order of a step are the same for every weight.
         device: where networks live.
         folder: where trained networks are kept; None is beside the cache of units.
@@ -77,8 +81,7 @@ class ImageChain:
     def __init__(self, config: Mapping[str, object], seed: Seed, device: str, *, data=None, folder: Path | None = None):
         self.config, self.seed, self.device = dict(config), seed, device
         self.data = data or datasets.load_cifar10(config["dataset"], fallback=False)
-        held_out = config.get("held_out", _HELD_OUT)
-        self.images = Images.split(self.data, config["protocol"], seed.rng("held out"), device, held_out=held_out)
+        self.images = Images.split(self.data, config["protocol"], seed.rng("held out"), device)
         self.folder = folder or unit_cache_dir().parent / "networks" / "self_distillation"
         self.trainings = 0
 
