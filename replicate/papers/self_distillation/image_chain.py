@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from replicate import datasets, fingerprint
+from replicate import atomic, datasets, fingerprint
 from replicate.datasets import ImageData
 from replicate.errors import nearest
 from replicate.paths import unit_cache_dir
@@ -129,9 +129,8 @@ class ImageChain:
             trained = Trained(kept["state"], kept["history"])
         else:
             trained = self._fit(model, weight, step, teacher)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            torch.save({"state": trained.state, "history": trained.history}, path.with_suffix(".part"))
-            path.with_suffix(".part").replace(path)
+            kept = {"state": trained.state, "history": trained.history}
+            atomic.write_with(path, lambda temporary: torch.save(kept, temporary))
             self.trainings += 1
         model.load_state_dict(trained.state)
         return model.requires_grad_(False).eval(), trained

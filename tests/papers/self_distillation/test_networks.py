@@ -213,7 +213,8 @@ def test_image_chains_train_score_and_resume(tmp_path):
     again.network(0.0, 2)
     assert again.trainings == 0  # the pure student of the first network is the chain of weight 0
     assert image_chain(tmp_path, rate=1e-4).folder == chain.folder
-    assert not list(tmp_path.glob("*.part"))
+    assert {path.suffix for path in tmp_path.iterdir()} == {".pt"}
+    assert not list(tmp_path.glob(".*"))
 
 
 @pytest.mark.parametrize("protocol", ["fair", "script"])
