@@ -98,7 +98,7 @@ class SelfDistilledRidge(RegressorMixin, BaseEstimator):
         Raises ValueError for a penalty <= 0, a weight that is not finite, bad steps, one sample, NaN, or a kernel
         that is not positive semi-definite.
         """
-        shrinkage.checked_penalty(self.penalty)
+        self._check_numbers()
         self._check_choices(X_val, y_val)
         X, y = validate_data(
             self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=2, accept_sparse=False
@@ -149,6 +149,16 @@ class SelfDistilledRidge(RegressorMixin, BaseEstimator):
         params = {"gamma": self.gamma, "degree": self.degree, "coef0": self.coef0}
         return pairwise_kernels(X, Y, metric=self.kernel, filter_params=True, **params)
 
+    def _check_numbers(self) -> None:
+        if not isinstance(self.penalty, Real):
+            raise ValueError(f"penalty (lambda) must be one number > 0, found {self.penalty!r}")
+        shrinkage.checked_penalty(self.penalty)
+        if self.weight_bounds is None:
+            return
+        bounds = np.asarray(self.weight_bounds, dtype=np.float64)
+        if bounds.shape != (2,) or not bounds[0] <= bounds[1]:
+            raise ValueError(f"weight_bounds must be (low, high) with low <= high, found {self.weight_bounds!r}")
+
     def _check_choices(self, X_val, y_val) -> None:
         if self.steps != np.inf:
             shrinkage.checked_steps(self.steps)
@@ -159,7 +169,8 @@ class SelfDistilledRidge(RegressorMixin, BaseEstimator):
                 raise ValueError(
                     f"steps=inf needs one fixed weight, not {self.weight!r}: the limit is ridge(penalty / weight)"
                 )
-        if (self.weight == "validation" if isinstance(self.weight, str) else False) != (X_val is not None):
+        by_validation = isinstance(self.weight, str) and self.weight == "validation"
+        if by_validation != (X_val is not None):
             raise ValueError("X_val and y_val belong to weight='validation': give both, or neither")
         if (X_val is None) != (y_val is None):
             raise ValueError("give X_val and y_val together: inputs and targets of the held-out examples")

@@ -6,7 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from . import published, toy
+from . import published, shrinkage, toy
+from .ratios import neighbour_ratios
 
 STEP_COLOURS = plt.get_cmap("viridis")(np.linspace(0.0, 0.9, 6))
 WEIGHT_COLOURS = plt.get_cmap("plasma")(np.linspace(0.0, 0.85, 7))
@@ -69,8 +70,8 @@ def _published_dots(axes: Axes) -> None:
         axes.plot(rows["step"], rows["loss"], **style, label=f"{source}, headed {weight:g}")
 
 
-def shrinkages(frame: pd.DataFrame, *, steps: int = 6) -> Figure:
-    """Bars of B over the eigen-directions, a panel a weight: steps 1 ... 6 overlaid, the limit hatched.
+def shrinkages(frame: pd.DataFrame, tuned_penalty: float, *, steps: int = 6) -> Figure:
+    """Bars of B over the eigen-directions, a panel a weight: steps 1 ... 6 overlaid, the limit hatched, tuned ridge.
 
     ``frame``: rows of ``toy_spectra`` with columns weight, metric, step, k, value.
     """
@@ -83,19 +84,22 @@ def shrinkages(frame: pd.DataFrame, *, steps: int = 6) -> Figure:
             axes.bar(bars["k"], bars["value"], color=colour, label=f"$\\tau$ = {step}")
         end = rows[rows["metric"] == "limit shrinkage"]
         axes.bar(end["k"], end["value"], fill=False, hatch="///", edgecolor="w", linewidth=0, label="limit")
+        tuned = shrinkage.ridge(toy.problem().spectrum.eigenvalues, tuned_penalty)
+        axes.plot(np.arange(1, len(tuned) + 1), tuned, "_", color=CONTROL["color"], markersize=14, label="tuned ridge")
         axes.set(xlabel="eigen-direction k", title=f"$\\alpha$ = {weight:g}", ylim=(0, 1.05))
     panels[0].set_ylabel("what is left, $B_k$")
     legend = panels[-1].legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
-    legend.legend_handles[-1].set_edgecolor("0.4")
+    legend.legend_handles[[text.get_text() for text in legend.texts].index("limit")].set_edgecolor("0.4")
     return finish(figure)
 
 
-def ratios(frame: pd.DataFrame, *, steps: int = 6) -> Figure:
+def ratios(frame: pd.DataFrame, tuned_penalty: float, *, steps: int = 6) -> Figure:
     """Ratios R_k after 1 ... 6 steps and in the limit, with values read off the published plots; and R_9 over steps.
 
     ``frame``: rows of ``toy_spectra`` with columns weight, metric, step, k, value.
     """
     figure, panels = plt.subplots(1, 3, figsize=(12.5, 3.4))
+    tuned = neighbour_ratios(shrinkage.ridge(toy.problem().spectrum.eigenvalues, tuned_penalty))
     for axes, weight, top in ((panels[0], 0.0, 2.4), (panels[1], 0.25, 1.35)):
         rows = frame[(frame["weight"] == weight) & (frame["metric"] == "ratio")]
         for step, colour in zip(range(1, steps + 1), STEP_COLOURS, strict=True):
@@ -106,16 +110,17 @@ def ratios(frame: pd.DataFrame, *, steps: int = 6) -> Figure:
         end = frame[(frame["weight"] == weight) & (frame["metric"] == "limit ratio")]
         if np.isfinite(end["value"]).all():
             axes.plot(end["k"], end["value"], "k--", linewidth=1, label="limit")
+        axes.plot(np.arange(1, len(tuned) + 1), tuned, **CONTROL, label="tuned ridge")
         dots = published.figure_values()
         dots = dots[(dots["weight"] == weight) & (dots["quantity"] == "ratio")]
         axes.plot(dots["k"], dots["value"], "s", color="0.2", fillstyle="none", label="read off, $\\tau$ = 6")
         axes.set(xlabel="k", ylabel="$R_k = B_k / B_{k+1}$", title=f"$\\alpha$ = {weight:g}", ylim=(1, top))
     panels[1].legend(frameon=False, fontsize=7, ncols=2, loc="upper left")
-    _overshoot(panels[2], frame)
+    _overshoot(panels[2], frame, float(tuned[8]))
     return finish(figure)
 
 
-def _overshoot(axes: Axes, frame: pd.DataFrame, k: int = 9) -> None:
+def _overshoot(axes: Axes, frame: pd.DataFrame, tuned: float, k: int = 9) -> None:
     for weight, colour in ((0.25, "#0072B2"), (0.35, "#D55E00")):
         rows = frame[(frame["weight"] == weight) & (frame["k"] == k)]
         line, end = rows[rows["metric"] == "ratio"], rows[rows["metric"] == "limit ratio"]["value"]
@@ -123,6 +128,7 @@ def _overshoot(axes: Axes, frame: pd.DataFrame, k: int = 9) -> None:
             line["step"], line["value"], "o-", color=colour, markersize=3, linewidth=1, label=f"$\\alpha$ = {weight:g}"
         )
         axes.axhline(float(end.iloc[0]), color=colour, linestyle="--", linewidth=0.8)
+    axes.axhline(tuned, **CONTROL, label="tuned ridge")
     axes.set(xlabel="step $\\tau$  (dashed: limit)", ylabel=f"$R_{k}$", title="up, then down to the limit")
     axes.legend(frameon=False, fontsize=8)
 

@@ -109,6 +109,10 @@ def test_it_works_in_pipelines_searches_and_clones():
     [
         ({"penalty": 0}, r"penalty \(lambda\) must be finite and > 0, found 0"),
         ({"penalty": -1.0}, "found -1"),
+        ({"penalty": "0.1"}, "must be one number > 0, found '0.1'"),
+        ({"penalty": [0.1, 1.0]}, "must be one number > 0"),
+        ({"weight": "gcv", "weight_bounds": (1, 0)}, r"weight_bounds must be \(low, high\)"),
+        ({"weight": "gcv", "weight_bounds": 1}, r"weight_bounds must be \(low, high\)"),
         ({"weight": np.nan}, r"weight \(alpha\) must be finite"),
         ({"weight": [0.1, np.inf], "steps": 3}, r"weight \(alpha\) must be finite"),
         ({"weight": [0.1, 0.2], "steps": 2}, "2 weights for steps=2: give one number, or 1"),

@@ -70,12 +70,13 @@ def test_losses_overlay_the_published_values_and_tuned_ridge(controls):
 def test_bars_and_ratios_show_limits_where_there_are_any():
     """Lost: the limit of alpha = 0: no bars, and no finite ratio."""
     frame = rows(ex.toy_spectra, [{"weight": w, "steps": 6} for w in (0.0, 0.25, 0.35)])
-    bars = figures.shrinkages(frame).axes
+    bars = figures.shrinkages(frame, 0.575).axes
     assert [len(axes.patches) for axes in bars] == [77, 77, 77]
     assert max(p.get_height() for p in bars[0].patches[-11:]) == 0
-    without, with_limit, over = figures.ratios(frame).axes
+    without, with_limit, over = figures.ratios(frame, 0.575).axes
     assert "limit" not in labels(without)
     assert "limit" in labels(with_limit)
+    assert all("tuned ridge" in labels(axes) for axes in (*bars, without, with_limit, over))
     assert max(over.lines[0].get_ydata()) > over.lines[1].get_ydata()[0]
 
 
