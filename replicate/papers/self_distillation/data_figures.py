@@ -153,23 +153,23 @@ def finite_width(frame: pd.DataFrame) -> Figure:
     return finish(figure)
 
 
-def networks(frame: pd.DataFrame) -> Figure | None:
-    """Test accuracy of small networks over steps by weight, a panel a weight decay, with the best first network's.
+def networks(frame: pd.DataFrame, tuned: pd.Series) -> Figure:
+    """Test accuracy of small networks over steps by weight, a panel a weight decay, beside a network with tuned decay.
 
-    ``frame``: rows of ``small_networks`` with columns decay, teacher, seed, alpha, step, metric, value, split.
+    ``frame``: rows of ``small_networks`` with columns decay, teacher, seed, alpha, step, metric, value, split;
+    ``tuned``: accuracies of the control, one a seed.
     """
     rows = frame[(frame["metric"] == "accuracy") & (frame["split"] == "test") & (frame["teacher"] == "soft")]
     decays = sorted(rows["decay"].unique())
     figure, panels = plt.subplots(1, len(decays), figsize=(4.6 * len(decays), 3.4), sharey=True, squeeze=False)
-    first = rows[rows["alpha"] == "first"]
-    tuned = float(first.groupby("decay")["value"].mean().max())
     for axes, decay in zip(panels[0], decays, strict=True):
         here = rows[rows["decay"] == decay]
         for weight, colour in {**_COLOURS, **_CHOSEN}.items():
             part = here[here["alpha"].isin([weight, "first"])]
             if weight in set(part["alpha"]):
                 _with_bars(axes, part, colour, weight)
-        axes.axhline(tuned, **CONTROL, label="best first network (tuned decay)")
+        axes.axhline(tuned.mean(), **CONTROL, label="one network, tuned decay")
+        axes.axhspan(*_interval(tuned), color=CONTROL["color"], alpha=0.08, linewidth=0)
         axes.set(xlabel="step $\\tau$", title=f"weight decay {decay:g}, n = {here['seed'].nunique()}")
         axes.set_xticks(sorted(here["step"].unique()))
     panels[0][0].set_ylabel("test accuracy (clean labels)")

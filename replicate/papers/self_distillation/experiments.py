@@ -188,6 +188,17 @@ def small_networks(config: dict, seed: Seed, device: str) -> Rows:
     return rows
 
 
+def tuned_networks(config: dict, seed: Seed, device: str) -> Rows:
+    """Train the first network at several weight decays: what a chain of students must beat."""
+    data = real_data.noisy_digits(config["noise"], real_data.split_rng(seed))
+    rows = []
+    for decay in config["decays"]:
+        recipe = Recipe(**{k: config[k] for k in ("width", "epochs", "batch", "rate")}, decay=decay)
+        room = Classroom(data, recipe, seed, device)
+        rows += [{"decay": decay, **row} for row in networks.scores(room.fit(room.truth[0], 1), room.truth)]
+    return rows
+
+
 def images(config: dict, seed: Seed, device: str) -> Rows:
     """Train (or load) one ResNet of a chain on CIFAR-10 and all before it, and score it (C10)."""
     chain = ImageChain({k: v for k, v in config.items() if k not in ("weight", "step")}, seed, device)

@@ -85,7 +85,15 @@ def shrinkages(frame: pd.DataFrame, tuned_penalty: float, *, steps: int = 6) -> 
         end = rows[rows["metric"] == "limit shrinkage"]
         axes.bar(end["k"], end["value"], fill=False, hatch="///", edgecolor="w", linewidth=0, label="limit")
         tuned = shrinkage.ridge(toy.problem().spectrum.eigenvalues, tuned_penalty)
-        axes.plot(np.arange(1, len(tuned) + 1), tuned, "_", color=CONTROL["color"], markersize=14, label="tuned ridge")
+        axes.plot(
+            np.arange(1, len(tuned) + 1),
+            tuned,
+            "_",
+            color="#D55E00",
+            markersize=14,
+            markeredgewidth=2,
+            label="tuned ridge",
+        )
         axes.set(xlabel="eigen-direction k", title=f"$\\alpha$ = {weight:g}", ylim=(0, 1.05))
     panels[0].set_ylabel("what is left, $B_k$")
     legend = panels[-1].legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))

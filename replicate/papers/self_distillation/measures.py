@@ -104,6 +104,14 @@ def estimated_against_grid(networks: pd.DataFrame) -> Measurement | None:
     return from_pairs(wide[ESTIMATED], wide.drop(columns=ESTIMATED).mean(axis=1), dataset="digits")
 
 
+def tuned_accuracies(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return for each seed the decay with the smallest squared error on validation data, and its test accuracy."""
+    validation = where(frame, metric="squared error", split="validation")
+    best = validation.loc[validation.groupby("seed")["value"].idxmin(), ["seed", "decay"]]
+    test = where(frame, metric="accuracy", split="test")[["seed", "decay", "value"]]
+    return best.merge(test, on=["seed", "decay"]).rename(columns={"value": "accuracy"}).set_index("seed")
+
+
 def trainings_saved(networks: pd.DataFrame) -> Measurement | None:
     """Return the trainings a step with an estimated weight takes, as a share of those of the grid of fixed weights."""
     rows = where(networks, metric="trainings")

@@ -17,6 +17,7 @@ SHOWN = (0.0, 0.25, 0.35)  # the weights of the published tables
 WEIGHTS = (0.0, 0.1, 0.25, 0.35, 0.5, 0.75, 1.0)
 STEPS = 6
 LONG = 20
+TUNED_DECAYS = (0.0, 3e-4, 1e-3, 3e-3, 1e-2)
 NOISE_LEVELS = (0.1, 0.25, 0.5, 1.0)
 
 
@@ -130,10 +131,19 @@ def repeated(run) -> pd.DataFrame:
 def small_networks(run) -> pd.DataFrame:
     """Train the chains of small networks."""
     s = run.settings
-    fixed = {"noise": 0.4, "width": 256, "batch": 200, "rate": 3e-3, "epochs": s.net_epochs}
     chains = {"weights": s.net_weights, "steps": s.net_steps}
-    configs = [{**fixed, **chains, **c} for c in grid(decay=s.net_decays, teacher=s.net_teachers)]
+    configs = [{**_network(run), **chains, **c} for c in grid(decay=s.net_decays, teacher=s.net_teachers)]
     return _plain(run.sweep(ex.small_networks, configs, replicates=s.net_seeds))
+
+
+def tuned_networks(run) -> pd.DataFrame:
+    """Train first networks at several weight decays."""
+    config = {**_network(run), "decays": list(TUNED_DECAYS)}
+    return _plain(run.sweep(ex.tuned_networks, [config], replicates=run.settings.net_seeds))
+
+
+def _network(run) -> dict[str, object]:
+    return {"noise": 0.4, "width": 256, "batch": 200, "rate": 3e-3, "epochs": run.settings.net_epochs}
 
 
 def images(run) -> pd.DataFrame:
@@ -163,4 +173,4 @@ def images(run) -> pd.DataFrame:
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     """Drop the columns that hold a configuration's lists: the rows say which value each is about."""
-    return frame.drop(columns=[c for c in ("penalties", "weights") if c in frame])
+    return frame.drop(columns=[c for c in ("penalties", "weights", "decays") if c in frame])

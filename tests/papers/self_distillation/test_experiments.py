@@ -105,6 +105,16 @@ def test_small_networks_have_every_chain_and_say_what_they_cost():
     assert len(values(rows, "accuracy", alpha="0", step=2)) == 3
 
 
+def test_tuned_networks_start_like_the_chains():
+    """Lost: a control that shares first network and data with what it controls."""
+    chains = ex.small_networks({**NETWORK, "weights": [1.0], "steps": 2, "teacher": "soft"}, Seed(0, 0), device="cpu")
+    shared = {k: v for k, v in NETWORK.items() if k != "decay"}
+    control = ex.tuned_networks({**shared, "decays": [0.0, 1e-3]}, Seed(0, 0), device="cpu")
+    first = values(chains, "squared error", alpha="first")
+    assert values(control, "squared error", decay=1e-3) == first
+    assert values(control, "squared error", decay=0.0) != first
+
+
 def test_ratio_rule_is_never_wrong():
     """Lost: C7's exact rule, and that ratios do fall in many steps."""
     wrong, falls = ex.ratio_rule({"cases": 100}, Seed(0, 0))

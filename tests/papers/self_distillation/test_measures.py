@@ -91,6 +91,20 @@ def test_estimated_weight_against_the_grid_is_paired_by_seed():
     assert measures.trainings_saved(EMPTY) is None
 
 
+def test_the_decay_is_tuned_on_validation_data_within_a_seed():
+    """Lost: the control of networks: chosen by validation error, scored on the test set."""
+    cells = {(0, 0.0): (0.5, 0.8), (0, 1e-3): (0.4, 0.7), (1, 0.0): (0.3, 0.6), (1, 1e-3): (0.9, 0.9)}
+    rows = []
+    for (seed, decay), (error, accuracy) in cells.items():
+        row = {"seed": seed, "decay": decay}
+        rows += [{**row, "metric": "squared error", "split": "validation", "value": error}]
+        rows += [{**row, "metric": "accuracy", "split": "test", "value": accuracy}]
+        rows += [{**row, "metric": "squared error", "split": "test", "value": 0.0}]
+    found = measures.tuned_accuracies(pd.DataFrame(rows))
+    assert found["decay"].to_dict() == {0: 1e-3, 1: 0.0}
+    assert found["accuracy"].to_dict() == {0: 0.7, 1: 0.6}
+
+
 def images(protocol="fair"):
     """Return accuracies of two seeds."""
     rows = []
