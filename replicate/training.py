@@ -27,12 +27,16 @@ def make_optimizer(
     lr: float,
     betas: tuple[float, float] = (0.9, 0.99),
     momentum: float = 0.9,
+    weight_decay: float = 0.0,
 ) -> torch.optim.Optimizer:
-    """Return "adam" (``betas``), "sgd" (``momentum``) or "rmsprop"; raise ``ValueError`` for another name."""
+    """Return "adam" (``betas``), "sgd" (``momentum``) or "rmsprop"; raise ``ValueError`` for another name.
+
+    ``weight_decay`` times the parameter is added to each gradient: an L2 penalty of half that on all parameters.
+    """
     makers = {
-        "adam": lambda p: torch.optim.Adam(p, lr=lr, betas=betas),
-        "sgd": lambda p: torch.optim.SGD(p, lr=lr, momentum=momentum),
-        "rmsprop": lambda p: torch.optim.RMSprop(p, lr=lr),
+        "adam": lambda p: torch.optim.Adam(p, lr=lr, betas=betas, weight_decay=weight_decay),
+        "sgd": lambda p: torch.optim.SGD(p, lr=lr, momentum=momentum, weight_decay=weight_decay),
+        "rmsprop": lambda p: torch.optim.RMSprop(p, lr=lr, weight_decay=weight_decay),
     }
     if name not in makers:
         raise ValueError(f"unknown optimizer {name!r}; {nearest(name, makers)}")
@@ -51,6 +55,9 @@ def train(
     schedule: str = "constant",
     l2: float = 0.0,
     scale: float | None = None,
+    shuffle: bool = True,
+    augment: Callable[[Tensor], Tensor] | None = None,
+    objective: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
 ) -> list[float]:
     """Minimise cross-entropy ``+ l2 * sum(kernel^2)`` and return the mean training loss of each epoch.
@@ -59,18 +66,22 @@ def train(
     uint8; a batch is converted when used (see `batch_input`). Order: a new permutation from the CPU
     ``generator`` each epoch, so it is the same on every device; the last, smaller batch is kept.
     ``schedule``: "constant" or "cosine" (from the optimiser's rate to 0 over all steps).
+    ``shuffle`` false keeps the order as given. ``augment`` changes each batch of inputs. ``objective(model, inputs,
+    labels)`` replaces the cross-entropy; labels may then be anything with one row per image, such as soft targets.
     ``on_epoch(epoch, loss)`` is called after each epoch, counted from 1.
     """
+    objective = objective or _cross_entropy
     rates = _schedule(schedule, optimizer, epochs * math.ceil(len(images) / batch_size))
     losses = []
     for epoch in range(epochs):
         model.train()
         total = torch.zeros((), device=images.device)
-        order = torch.randperm(len(images), generator=generator).to(images.device)
+        order = torch.randperm(len(images), generator=generator) if shuffle else torch.arange(len(images))
+        order = order.to(images.device)
         for batch in order.split(batch_size):
             _set_rates(optimizer, next(rates))
             x = batch_input(images.index_select(0, batch), scale)
-            loss = F.cross_entropy(model(x), labels.index_select(0, batch))
+            loss = objective(model, augment(x) if augment else x, labels.index_select(0, batch))
             total += loss.detach() * len(batch)
             if l2:
                 loss = loss + l2 * kernel_penalty(model)
@@ -112,6 +123,10 @@ def kernel_penalty(model: nn.Module) -> Tensor:
 def is_kernel(name: str, parameter: Tensor) -> bool:
     """Return whether this is a kernel: at least two axes and not called a bias (untied biases have three)."""
     return parameter.ndim >= 2 and not name.rsplit(".", 1)[-1].startswith("bias")
+
+
+def _cross_entropy(model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
+    return F.cross_entropy(model(inputs), labels)
 
 
 def _schedule(name: str, optimizer: torch.optim.Optimizer, steps: int):

@@ -173,6 +173,30 @@ def test_digits_of_another_scikit_learn_are_refused(monkeypatch):
         datasets.load_digits.__wrapped__()
 
 
+# diabetes
+
+
+def test_diabetes_against_the_published_description():
+    """Other units or rows would change every result. Progression: 25 to 346, mean 152.13 (Efron et al.)."""
+    data = datasets.load_diabetes()
+    assert data.covariates.shape == (442, 10)
+    assert (data.progression.min(), data.progression.max()) == (25, 346)
+    assert data.progression.mean() == pytest.approx(152.13, abs=0.005)
+    assert set(np.unique(data.covariates[:, data.names.index("sex")])) == {1, 2}
+    assert not data.covariates.flags.writeable
+
+
+def test_diabetes_of_another_scikit_learn_are_refused(monkeypatch):
+    """Changed data under an unchanged name would change results without a word."""
+    import sklearn.datasets
+
+    bunch = sklearn.datasets.load_diabetes(scaled=False)
+    bunch.target[0] += 1
+    monkeypatch.setattr(sklearn.datasets, "load_diabetes", lambda **_: bunch)
+    with pytest.raises(DataError, match="ships other diabetes data"):
+        datasets.load_diabetes.__wrapped__()
+
+
 # CIFAR-10
 
 

@@ -159,3 +159,51 @@ def test_negative_seed():
     """Lost: the message for a seed NumPy cannot use."""
     with pytest.raises(ValueError, match="seeds must be >= 0"):
         stream(-1, "order")
+
+
+def test_objective_replaces_the_cross_entropy_and_takes_soft_targets():
+    """Lost: training on soft targets; cross-entropy written as an objective must give the same bits."""
+    plain, losses = fit(line())
+    same, again = fit(line(), objective=lambda model, x, y: F.cross_entropy(model(x), y))
+    assert losses == again
+    assert torch.equal(plain.weight, same.weight)
+    images, labels = data()
+    soft = F.one_hot(labels, 3).float()
+    model = line()
+    options = {"epochs": 5, "batch_size": 16, "generator": stream(0, "order")}
+    optimizer = make_optimizer("sgd", model.parameters(), lr=0.1)
+    path = train(model, images, soft, optimizer=optimizer, objective=squared, **options)
+    assert path[-1] < path[0]
+
+
+def squared(model, x, y):
+    return (model(x).softmax(1) - y).square().sum(1).mean()
+
+
+def test_augmentation_changes_inputs_and_fixed_order_needs_no_generator():
+    """Lost: hooks of image training: each batch is changed once; without shuffling the order is that of the data."""
+    seen = []
+
+    def dark(x):
+        seen.append(len(x))
+        return torch.zeros_like(x)
+
+    fit(line(), augment=dark, epochs=1)
+    assert seen == [16, 16, 16, 2]
+    a, b = (fit(line(), shuffle=False, generator=stream(s, "order"))[0].weight for s in (0, 1))
+    assert torch.equal(a, b)
+    assert not torch.equal(a, fit(line())[0].weight)
+
+
+def test_weight_decay_is_half_a_squared_norm():
+    """Lost: the penalty of the optimiser: one SGD step with decay equals one on the loss plus decay / 2 |theta|^2."""
+    images, labels = data()
+    models = line(), line()
+    for model, decay in zip(models, (0.3, 0.0), strict=True):
+        optimizer = make_optimizer("sgd", model.parameters(), lr=0.1, weight_decay=decay)
+        loss = F.cross_entropy(model(images / 255), labels)
+        if not decay:
+            loss = loss + 0.15 * sum(p.square().sum() for p in model.parameters())
+        loss.backward()
+        optimizer.step()
+    assert torch.allclose(models[0].weight, models[1].weight, atol=1e-6)

@@ -4,6 +4,7 @@ from replicate.datasets._download import Unavailable
 from replicate.datasets._sources import Source
 from replicate.datasets.bundled import Series, load_picture, load_series
 from replicate.datasets.cifar10 import load_cifar10
+from replicate.datasets.diabetes import Diabetes, load_diabetes
 from replicate.datasets.digits import load_digits
 from replicate.datasets.fetch import FileStatus, data_hash, entry, fetch, locate, names, status, verify
 from replicate.datasets.images import ImageData
@@ -13,6 +14,7 @@ from replicate.datasets.regression import Regression, has_regression, load_regre
 from replicate.datasets.survival import Survival, load_survival, survival_at_hand, survival_names
 
 __all__ = [
+    "Diabetes",
     "Entry",
     "FileStatus",
     "ImageData",
@@ -28,6 +30,7 @@ __all__ = [
     "fetch",
     "has_regression",
     "load_cifar10",
+    "load_diabetes",
     "load_digits",
     "load_mnist",
     "load_picture",

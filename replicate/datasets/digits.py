@@ -50,5 +50,5 @@ def _check(images: np.ndarray, labels: np.ndarray) -> None:
     if found != expected:
         raise DataError(
             f"the installed scikit-learn ships other digits than the registered ones: SHA-256 {found}, "
-            f"expected {expected}; install another scikit-learn version (pip install 'scikit-learn>=1.5')"
+            f"expected {expected}; install another scikit-learn version (pip install 'scikit-learn>=1.6')"
         )
