@@ -71,7 +71,7 @@ def operator(config: dict, seed: Seed) -> Rows:
 
 
 def precision(config: dict, seed: Seed) -> Rows:
-    """Return the same net in float32, float64 and many digits (R1)."""
+    """Fit the same net in float32, float64 and many digits (R1)."""
     d, rng = config["width"], seed.rng("precision", config["width"], config["bandwidth"])
     layer = draw(rng, config["bandwidth"], d)
     n = 2 * d + 20
@@ -111,7 +111,7 @@ def certificates(config: dict, seed: Seed) -> Rows:
 
 
 def literal_reading(config: dict, seed: Seed) -> Rows:
-    """Return a target with ridgelet energy outside the box that the net nevertheless reaches (C5)."""
+    """Fit a target with ridgelet energy outside the box, which the net nevertheless reaches (C5)."""
     bandwidth = config["bandwidth"]
     rng = seed.rng("literal reading", bandwidth)
     layer = spaces.line_layer(rng, bandwidth, config["width"], name="mexican")
@@ -122,7 +122,7 @@ def literal_reading(config: dict, seed: Seed) -> Rows:
 
 
 def ridgelet_shares(config: dict, seed: Seed) -> Rows:
-    """Return share of a target's ridgelet energy outside boxes of several bandwidths."""
+    """Return the share of a target's ridgelet energy outside boxes of several bandwidths."""
     x, w = infinite_width.gauss_legendre(0, 1, config["nodes"])
     found = ridgelet.shares_outside(TARGETS[config["target"]](x), x, w, config["bandwidths"])
     pairs = zip(config["bandwidths"], found, strict=True)
@@ -166,7 +166,7 @@ def series_choice(config: dict, seed: Seed) -> Rows:
 
 
 def residual_spectrum(config: dict, seed: Seed) -> Rows:
-    """Return power of the residual of weekly CO2 over the frequency in cycles a year."""
+    """Return amplitudes of the residual of weekly CO2 over the frequency in cycles a year."""
     problem, data = problems.series("co2"), load_series("co2")
     layer = draw(seed.rng("series", config["bandwidth"]), config["bandwidth"], config["width"])
     c = Factorisation(layer(problem.inputs)).solve(problem.targets, config["width"], penalty=config["penalty"])
@@ -182,7 +182,7 @@ def residual_spectrum(config: dict, seed: Seed) -> Rows:
 
 
 def image(config: dict, seed: Seed, device: str) -> Rows:
-    """Return signal-to-noise ratio of a photograph regressed on the place of its pixels."""
+    """Return signal-to-noise ratios of a photograph regressed on the place of its pixels."""
     picture = problems.picture(config["picture"], full=config["full"])
     layer = draw(
         seed.rng("image", config["bandwidth"]), config["bandwidth"], max(config["widths"]), inputs=picture.places
@@ -221,7 +221,7 @@ def incremental(config: dict, seed: Seed) -> Rows:
 
 
 def control(config: dict, seed: Seed) -> Rows:
-    """Return explained variance on the diabetes data, where a small bandwidth is best; the replicate is the fold."""
+    """Return the explained variance on held-out diabetes data; the replicate is the fold."""
     problem = problems.diabetes(seed.replicate % 5, seed=seed.replicate // 5)
     inputs, targets, test, test_targets = _split(problem)
     options = {"activation": "tanh", "penalty": config["penalty"], "intercept": True}

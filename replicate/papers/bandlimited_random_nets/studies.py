@@ -17,14 +17,14 @@ SHARES = [1.0, 3.0, 10.0, 30.0, 100.0]
 
 
 def widths(run) -> pd.DataFrame:
-    """Run four targets over width and bandwidth."""
+    """Fit four targets over width and bandwidth."""
     s = run.settings
     configs = grid(bandwidth=s.bandwidths, targets=[TARGETS], widths=[s.widths], n=[s.samples])
     return run.sweep(ex.widths, configs, replicates=s.replicates)
 
 
 def fits(run) -> pd.DataFrame:
-    """Run fitted nets at three bandwidths."""
+    """Fit nets at three bandwidths."""
     s = run.settings
     widths = {"LW": min(500, max(s.widths)), "co2": min(800, max(s.series_widths))}
     work = [{"problem": name, "bandwidth": b, "width": widths[name]} for name in widths for b in (1, 10, 100)]
@@ -33,7 +33,7 @@ def fits(run) -> pd.DataFrame:
 
 
 def operator(run) -> pd.DataFrame:
-    """Run the spectrum of the infinitely wide net."""
+    """Decompose the infinitely wide net."""
     s = run.settings
     numerics = {"points": [s.operator_points], "nodes": [s.operator_nodes], "kept": [256]}
     return run.sweep(
@@ -42,7 +42,7 @@ def operator(run) -> pd.DataFrame:
 
 
 def precision(run) -> pd.DataFrame:
-    """Run one net in several precisions."""
+    """Fit one net in several precisions."""
     s = run.settings
     axes = {"targets": [s.precision_targets], "digits": [s.precision_digits]}
     configs = grid(bandwidth=s.precision_bandwidths, width=s.precision_widths, **axes)
@@ -50,7 +50,7 @@ def precision(run) -> pd.DataFrame:
 
 
 def certificates(run) -> pd.DataFrame:
-    """Run errors on the line and their certified bounds."""
+    """Measure errors on the line and their certified bounds."""
     s = run.settings
     axes = {"target_width": s.certificate_target_widths, "widths": [s.certificate_widths]}
     configs = grid(bandwidth=s.certificate_bandwidths, **axes, penalties=[s.certificate_penalties])
@@ -58,18 +58,18 @@ def certificates(run) -> pd.DataFrame:
 
 
 def literal_reading(run) -> pd.DataFrame:
-    """Run the Mexican hat (C5), whose ridgelet spectrum reaches beyond every box."""
+    """Fit the Mexican hat (C5), whose ridgelet spectrum reaches beyond every box."""
     s = run.settings
     return run.sweep(ex.literal_reading, grid(bandwidth=[0.5, 0.8, 1.0, 2.0], width=[300]), replicates=s.replicates)
 
 
 def ridgelet_shares(run) -> pd.DataFrame:
-    """Run how much of a target lies outside boxes."""
+    """Measure how much of a target lies outside boxes."""
     return run.sweep(ex.ridgelet_shares, grid(target=["sin1", "sin16", "LW"], nodes=[400], bandwidths=[SHARES]))
 
 
 def critical(run) -> pd.DataFrame:
-    """Run bandwidth needed against complexity."""
+    """Measure which bandwidth each target needs."""
     s = run.settings
     names = [*(f"sin{k}" for k in SINES if k <= s.critical_most_periods), "LW"]
     bandwidths = [float(b) for b in np.geomspace(1, 400, s.critical_points)]
@@ -79,7 +79,7 @@ def critical(run) -> pd.DataFrame:
 
 
 def series(run) -> pd.DataFrame:
-    """Run weekly CO2 and yearly sunspots over width and bandwidth."""
+    """Fit weekly CO2 and yearly sunspots over width and bandwidth."""
     s = run.settings
     names = [(name, {"co2": 1e-10, "sunspots": 1e-6}[name]) for name in s.series]
     axes = {"bandwidth": s.series_bandwidths, "widths": [s.series_widths]}
@@ -88,27 +88,27 @@ def series(run) -> pd.DataFrame:
 
 
 def series_choice(run) -> pd.DataFrame:
-    """Run the bandwidth cross-validation chooses for CO2, in blocks and interleaved."""
+    """Choose the bandwidth for CO2 by cross-validation, in blocks and interleaved."""
     s = run.settings
     axes = {"bandwidths": [s.series_bandwidths], "width": [min(400, max(s.series_widths))], "penalty": [1e-10]}
     return run.sweep(ex.series_choice, grid(series=["co2"], blocked=[True, False], **axes), replicates=s.choices)
 
 
 def residual_spectrum(run) -> pd.DataFrame:
-    """Run what a narrow and a wide box leave of CO2."""
+    """Measure what a narrow and a wide box leave of CO2."""
     width = max(run.settings.series_widths)
     return run.sweep(ex.residual_spectrum, grid(bandwidth=[10, 300], width=[width], penalty=[1e-10], frequencies=[400]))
 
 
 def image(run) -> pd.DataFrame:
-    """Run a photograph over width and bandwidth."""
+    """Fit a photograph over width and bandwidth."""
     s = run.settings
     axes = {"bandwidth": s.picture_bandwidths, "widths": [s.picture_widths], "penalty": [1e-6]}
     return run.sweep(ex.image, grid(picture=s.pictures, full=[s.picture_full], **axes), replicates=s.picture_replicates)
 
 
 def baselines(run) -> pd.DataFrame:
-    """Run where the weights are drawn."""
+    """Compare places where weights are drawn."""
     s = run.settings
     axes = {"bandwidth": [1, 10, 30, 100], "widths": [[50, 100, 200]], "n": [s.samples]}
     placements = ["box", "ball", "gaussian", "placed", "cauchy"]

@@ -20,7 +20,7 @@ def closed():
 
 
 def widths():
-    """Return rows of ``widths``: two of each, three seeds; the best bandwidth of LW is 10."""
+    """Return rows of ``widths``: two targets, bandwidths and widths, three seeds; the best bandwidth is 10."""
     return pd.DataFrame(
         {"bandwidth": b, "width": w, "target": t, "seed": s, "metric": m, "value": (0.1 if b == 1 else 0.01) / w}
         for b in (1, 10)
