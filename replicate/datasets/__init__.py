@@ -9,6 +9,7 @@ from replicate.datasets.images import ImageData
 from replicate.datasets.mnist import load_mnist
 from replicate.datasets.registry import Entry, Registry, default_registry
 from replicate.datasets.survival import Survival, load_survival, survival_at_hand, survival_names
+from replicate.datasets.telemetry import load_telemetry, telemetry_at_hand, telemetry_path
 
 __all__ = [
     "Entry",
@@ -26,10 +27,13 @@ __all__ = [
     "load_digits",
     "load_mnist",
     "load_survival",
+    "load_telemetry",
     "locate",
     "names",
     "status",
     "survival_at_hand",
     "survival_names",
+    "telemetry_at_hand",
+    "telemetry_path",
     "verify",
 ]
