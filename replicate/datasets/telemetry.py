@@ -1,9 +1,12 @@
 """Real spacecraft and testbed telemetry: registered files of a mirror, or of their canonical origins."""
 
+import functools
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replicate.datasets._download import Unavailable
+from replicate.datasets._sources import MIRROR_VARIABLE
 from replicate.datasets.fetch import fetch
 from replicate.errors import UserError, nearest
 
@@ -45,6 +48,12 @@ def telemetry_path(name: str) -> Path:
 
 def telemetry_at_hand(name: str) -> bool:
     """Return whether a telemetry data set is on this machine or can be fetched."""
+    return _at_hand(name, os.environ.get(MIRROR_VARIABLE, ""))
+
+
+@functools.cache
+def _at_hand(name: str, mirror: str) -> bool:
+    """Ask once a process and mirror: without a network every answer takes seconds."""
     try:
         telemetry_path(name)
     except Unavailable:

@@ -1,4 +1,4 @@
-"""Affiliation precision and recall (Huet, Navarro and Rossi, KDD 2022): how near are flags to events, against chance?"""
+"""Affiliation precision and recall (Huet, Navarro and Rossi, KDD 2022): are flags nearer to events than chance?"""
 
 import numpy as np
 

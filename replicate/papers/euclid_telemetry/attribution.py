@@ -5,7 +5,7 @@ import pandas as pd
 
 
 def rank_of(importance: np.ndarray, wanted: list[int]) -> int:
-    """Return the rank (1 = most important) of the best of the ``wanted`` covariates; ties share the mean rank, rounded up.
+    """Return the rank (1 = most important) of the best of the ``wanted`` covariates; ties share the mean rank.
 
     Args:
         importance: (p,), larger = more important; NaN counts as least.

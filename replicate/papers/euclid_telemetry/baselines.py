@@ -15,7 +15,7 @@ def persistence(values: np.ndarray, lag: int) -> np.ndarray:
 
 
 def rolling_z(values: np.ndarray, window: int) -> np.ndarray:
-    """Return the distance from the trailing mean in trailing standard deviations, (n, m); the sample itself is left out."""
+    """Return the distance from the trailing mean in trailing standard deviations, (n, m), both without the sample."""
     frame = pd.DataFrame(values).shift(1)
     rolling = frame.rolling(window, min_periods=max(window // 4, 2))
     spread = rolling.std().to_numpy()
@@ -24,7 +24,7 @@ def rolling_z(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def reconstruction(values: np.ndarray, share: float = 0.95) -> np.ndarray:
-    """Return each standardised column's squared error after keeping the components with ``share`` of the variance, (n, m)."""
+    """Return each standardised column's squared error, (n, m), with components for ``share`` of the variance."""
     usable = np.isfinite(values).all(axis=1)
     out = np.full(values.shape, np.nan)
     standard = (values[usable] - values[usable].mean(axis=0)) / (values[usable].std(axis=0) + 1e-12)

@@ -65,7 +65,7 @@ class Explainer:
         return contributions(self.model, self.inputs[np.atleast_1d(rows)])
 
     def signed(self, rows) -> np.ndarray:
-        """Return signed contributions summed per covariate, (rows, p): with the base value they sum to the prediction."""
+        """Return signed contributions summed per covariate, (rows, p): plus the base, the prediction."""
         phi, _ = self.raw(rows)
         return phi.reshape(len(phi), -1, len(self.names)).sum(axis=1)
 

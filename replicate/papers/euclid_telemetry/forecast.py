@@ -7,6 +7,7 @@ blocks, each predicted by a model that saw none of its neighbourhood); ``rolling
 """
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -53,7 +54,7 @@ def blocks(n: int, count: int, purge: int = PURGE) -> list[tuple[slice, np.ndarr
     """Return ``count`` contiguous blocks of range(n), each with the rows its model may see (n,) bool."""
     edges = np.linspace(0, n, count + 1).astype(int)
     out = []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         allowed = np.ones(n, dtype=bool)
         allowed[max(first - purge, 0) : last + purge] = False
         out.append((slice(first, last), allowed))

@@ -77,7 +77,7 @@ def regular_grid(
         )
     values = table.resample(wide, origin="epoch").mean()
     if len(values) < 30:
-        raise UserError(f"{len(values)} bins of {wide} are too few to fit anything (30 at least); choose a shorter step")
+        raise UserError(f"{len(values)} bins of {wide} are too few to fit (30 at least); choose a shorter step")
     _check_targets(values, targets, wide)
     _note_gaps(values, targets, wide, notes)
     held = int(duration(fill, "fill") // wide)

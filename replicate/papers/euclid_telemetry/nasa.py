@@ -25,7 +25,7 @@ FORECASTERS = ("mean", "persistence", "xgboost")
 def labels() -> pd.DataFrame:
     """Return one row a labelled channel: spacecraft, steps of the test series, half-open intervals (k, 2)."""
     table = load_telemetry("smap_msl_labels").drop_duplicates("chan_id")
-    intervals = [np.array(ast.literal_eval(text)) + [0, 1] for text in table["anomaly_sequences"]]
+    intervals = [np.array(ast.literal_eval(text)) + np.array([0, 1]) for text in table["anomaly_sequences"]]
     rows = {"spacecraft": table["spacecraft"], "steps": table["num_values"], "intervals": intervals}
     return pd.DataFrame(rows).set_axis(pd.Index(table["chan_id"], name="channel"))
 

@@ -144,7 +144,11 @@ class TelemetryPipeline:
         explainer = self.explainers[parameter]
         phi, base = explainer.raw([at])
         values = self.grid_.values[self.covariates_].iloc[at].to_numpy()
-        columns = {"value": values, "contribution": explainer.signed([at])[0], "importance": explainer.importance([at])[0]}
+        columns = {
+            "value": values,
+            "contribution": explainer.signed([at])[0],
+            "importance": explainer.importance([at])[0],
+        }
         table = pd.DataFrame(columns, pd.Index(self.covariates_, name="covariate"))
         table = table.sort_values("importance", ascending=False, kind="stable")
         table.attrs.update(base=float(base[0]), prediction=float(base[0] + phi.sum()))
