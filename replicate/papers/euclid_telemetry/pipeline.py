@@ -160,6 +160,7 @@ class TelemetryPipeline:
         ``explained`` is the share of the score that Model 2 accounts for: a sensor fault has no cause among the
         covariates, and little of its score is explained.
         """
+        self._fitted()
         rows = []
         for anomaly in self.anomalies_.itertuples():
             table = self.explain(anomaly.parameter, anomaly.time)
