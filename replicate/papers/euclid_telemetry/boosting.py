@@ -5,6 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import xgboost as xgb
 
+from .treeshap import DEEPEST, depth, tabulate, tree_shap
+
+_MANY = 200  # rows from which tables are worth their making
+
 
 @dataclass(frozen=True)
 class Trees:
@@ -47,13 +51,19 @@ class Trees:
             "verbosity": 0,
         }
         if not self.patience:
-            return xgb.train(parameters, xgb.QuantileDMatrix(x, y, nthread=1), self.rounds)
+            return _on_cpu(xgb.train(parameters, xgb.QuantileDMatrix(x, y, nthread=1), self.rounds))
         cut = max(len(y) * 9 // 10, 1)
         train = xgb.QuantileDMatrix(x[:cut], y[:cut], nthread=1)
         held = xgb.QuantileDMatrix(x[cut:], y[cut:], ref=train, nthread=1)
         watched = {"evals": [(held, "held")], "early_stopping_rounds": self.patience, "verbose_eval": False}
         found = xgb.train(parameters, train, self.rounds, **watched)
-        return found[: found.best_iteration + 1]
+        return _on_cpu(found[: found.best_iteration + 1])
+
+
+def _on_cpu(model: xgb.Booster) -> xgb.Booster:
+    """Let a model that was trained on a GPU predict where the features are."""
+    model.set_param({"device": "cpu"})
+    return model
 
 
 def predict(model: xgb.Booster, x: np.ndarray) -> np.ndarray:
@@ -66,11 +76,14 @@ def predict(model: xgb.Booster, x: np.ndarray) -> np.ndarray:
 def contributions(model: xgb.Booster, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return TreeSHAP values (n, p) and base values (n,): path-dependent, their sum is the (raw) prediction.
 
-    The booster's own algorithm (Lundberg et al. 2018, arXiv 1802.03888); equal to ``shap.TreeExplainer`` of the
-    shap package, without its overhead.
+    The booster's own algorithm (Lundberg et al. 2018, arXiv 1802.03888), which ``shap.TreeExplainer`` calls as well;
+    for many rows and shallow trees the same values from tables (`treeshap`), several times faster.
     """
     if not len(x):
         return np.empty((0, x.shape[1])), np.empty(0)
+    if len(x) >= _MANY and depth(model) <= DEEPEST:
+        tables = tabulate(model)
+        return tree_shap(tables, x), np.full(len(x), tables.base)
     phi = model.predict(xgb.DMatrix(np.ascontiguousarray(x, dtype=np.float32), nthread=1), pred_contribs=True)
     return phi[:, :-1].astype(float), phi[:, -1].astype(float)
 

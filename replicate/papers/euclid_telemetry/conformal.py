@@ -13,6 +13,7 @@ from .missions import LAGS, mission, model_one, residuals
 from .network import TEMPERATURES
 
 WIDER_LAGS = ("30min", "120min")
+CHANGES = ("another seed", "delta target", "lags 30 and 120 min", "persistence")
 
 
 def coverage(errors: np.ndarray, *, level: float, folds: int) -> tuple[np.ndarray, np.ndarray]:
@@ -41,27 +42,31 @@ def coverage(errors: np.ndarray, *, level: float, folds: int) -> tuple[np.ndarra
     return np.array(covered), np.array(widths)
 
 
-def overlap(config: dict, seed: Seed, device: str = "cpu") -> float:
-    """Return the mean Jaccard overlap of the top-3 peaks of each temperature before and after ``config["change"]``."""
-    one = mission(config, seed)
-    before = np.abs(residuals(config, seed, "raw", "crossfit", device))
-    after = _changed(config, seed, device)
-    hour, found = one.steps("1h"), []
-    for i in range(len(TEMPERATURES)):
-        a, b = (peaks(score[:, i], 3, one.day) for score in (before, after))
-        shared = sum(bool((np.abs(b - at) <= hour).any()) for at in a)
-        found.append(shared / max(len(a) + len(b) - shared, 1))
-    return float(np.mean(found))
+def overlaps(config: dict, seed: Seed, device: str = "cpu") -> dict[str, float]:
+    """Return the mean Jaccard overlap of the top-3 peaks of each temperature before and after every change."""
+    one, hour = mission(config, seed), mission(config, seed).steps("1h")
+    before = [peaks(np.abs(e), 3, one.day) for e in residuals(config, seed, "raw", "crossfit", device).T]
+    found = {}
+    for change in CHANGES:
+        after = [peaks(score, 3, one.day) for score in _changed(change, config, seed, device).T]
+        found[change] = float(np.mean([_jaccard(a, b, hour) for a, b in zip(before, after, strict=True)]))
+    return found
 
 
-def _changed(config: dict, seed: Seed, device: str) -> np.ndarray:
+def _jaccard(a: np.ndarray, b: np.ndarray, hour: int) -> float:
+    """Return the overlap of two lists of peaks; peaks within an hour are the same."""
+    shared = sum(bool((np.abs(b - at) <= hour).any()) for at in a)
+    return shared / max(len(a) + len(b) - shared, 1)
+
+
+def _changed(change: str, config: dict, seed: Seed, device: str) -> np.ndarray:
     one = mission(config, seed)
-    if config["change"] == "persistence":
+    if change == "persistence":
         return persistence(one.values, one.steps(LAGS[0]))
-    if config["change"] == "delta target":
+    if change == "delta target":
         return np.abs(residuals(config, seed, "delta", "crossfit", device))
     trees, lags = model_one(config, seed, device), LAGS
-    if config["change"] == "another seed":
+    if change == "another seed":
         trees = replace(trees, seed=trees.seed + 1000)
     else:
         lags = WIDER_LAGS

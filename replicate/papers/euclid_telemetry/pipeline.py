@@ -138,10 +138,7 @@ class TelemetryPipeline:
         (sum of |phi| over the covariate's columns). ``attrs``: ``base`` and ``prediction``, base + contributions.
         """
         self._fitted()
-        if parameter not in self.targets:
-            raise UserError(f"no target {parameter!r}: {nearest(parameter, self.targets)}")
-        at = self._row(time)
-        explainer = self.explainers[parameter]
+        explainer, at = self.explainers[self._known(parameter)], self._row(time)
         phi, base = explainer.raw([at])
         values = self.grid_.values[self.covariates_].iloc[at].to_numpy()
         columns = {
@@ -172,6 +169,18 @@ class TelemetryPipeline:
             rows.append(row)
         return pd.DataFrame(rows)
 
+    def attributions(self, parameter: str) -> pd.DataFrame:
+        """Return every covariate's signed part in Model 2's prediction at every bin of the grid, one column each.
+
+        Together with ``attrs["base"]`` they sum to the prediction of the score, in the parameter's unit.
+        """
+        explainer = self.explainers[self._known(parameter)]
+        phi, base = explainer.raw(np.arange(len(explainer.scores)))
+        parts = phi.reshape(len(phi), -1, len(self.covariates_)).sum(axis=1)
+        table = pd.DataFrame(parts, self.scores_.index, self.covariates_)
+        table.attrs["base"] = float(base[0])
+        return table
+
     def shap_explanation(self, parameter: str, rows=None):
         """Return a ``shap.Explanation`` of Model 2, for the shap package's plots (waterfall, beeswarm, scatter).
 
@@ -179,11 +188,16 @@ class TelemetryPipeline:
         """
         import shap  # lazy: slow to import, and only plots need it
 
-        explainer = self.explainers[parameter]
+        explainer = self.explainers[self._known(parameter)]
         rows = np.flatnonzero(np.isfinite(explainer.scores)) if rows is None else np.atleast_1d(rows)
         _, base = explainer.raw(rows)
         data = self.grid_.values[self.covariates_].to_numpy()[rows]
         return shap.Explanation(explainer.signed(rows), base, data, feature_names=self.covariates_)
+
+    def _known(self, parameter: str) -> str:
+        if parameter not in self.targets:
+            raise UserError(f"no target {parameter!r}: {nearest(parameter, self.targets)}")
+        return parameter
 
     def _row(self, time) -> int:
         stamp = pd.Timestamp(time)
