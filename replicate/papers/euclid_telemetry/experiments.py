@@ -67,6 +67,11 @@ def closeups(config: dict, seed: Seed, device: str = "cpu") -> Rows:
     return views.closeups(config, seed, device)
 
 
+def shap_sample(config: dict, seed: Seed, device: str = "cpu") -> Rows:
+    """Explain one temperature's score at many times (SHAP summary and dependence)."""
+    return views.shap_sample(config, seed, device)
+
+
 def intervals(config: dict, seed: Seed, device: str = "cpu") -> Rows:
     """Measure how many later values conformal bands hold, and how wide they are (beyond the paper)."""
     errors = np.abs(residuals(config, seed, config["target"], "crossfit", device))

@@ -102,6 +102,35 @@ def importance(frame: pd.DataFrame) -> Figure | None:
     return finish(figure)
 
 
+def shap_summary(frame: pd.DataFrame) -> Figure | None:
+    """SHAP summary and dependence of one temperature's score.
+
+    ``frame``: rows of ``shap_sample`` with columns covariate, row, covariate_value, value, in order of importance.
+    """
+    if frame.empty:
+        return None
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), width_ratios=[1.3, 1])
+    names = list(frame["covariate"].unique())
+    rng = np.random.default_rng(0)
+    for place, name in enumerate(names):
+        part = frame[frame["covariate"] == name]
+        shade = part["covariate_value"].rank(pct=True)
+        jitter = place + rng.uniform(-0.3, 0.3, len(part))
+        shown = left.scatter(part["value"], jitter, c=shade, cmap="coolwarm", s=6, vmin=0, vmax=1, linewidths=0)
+    left.axvline(0, **_GREY)
+    left.set_yticks(range(len(names)), names, fontsize=8)
+    left.invert_yaxis()
+    left.set(xlabel="contribution to the score, K", title=f"score of {frame['temperature'].iloc[0]}")
+    figure.colorbar(shown, ax=left, label="covariate: low to high (rank)")
+    wide = frame.pivot(index="row", columns="covariate", values=["covariate_value", "value"])
+    colour = wide["covariate_value"][names[1]]
+    dots = right.scatter(wide["covariate_value"][names[0]], wide["value"][names[0]], c=colour, cmap="viridis", s=8)
+    right.axhline(0, **_GREY)
+    right.set(xlabel=names[0], ylabel=f"contribution of {names[0]}, K")
+    figure.colorbar(dots, ax=right, label=names[1])
+    return finish(figure)
+
+
 def hits(frame: pd.DataFrame) -> Figure | None:
     """Share of events whose cause is among the first k, by explainer, with the 95 % bootstrap band over events.
 

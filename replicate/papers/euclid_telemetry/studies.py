@@ -57,6 +57,12 @@ def closeups(run) -> pd.DataFrame:
     return _missions(run, ex.closeups, grid(features=features), explain=True, replicates=1)
 
 
+def shap_sample(run) -> pd.DataFrame:
+    """Explain the wheel's temperature at many times of the first mission."""
+    axes = grid(temperature=["rwl1"], features=run.settings.features[-1:])
+    return _missions(run, ex.shap_sample, axes, explain=True, replicates=1)
+
+
 def intervals(run) -> pd.DataFrame:
     """Measure the coverage of conformal residual bands."""
     return _missions(run, ex.intervals, grid(target=run.settings.targets))

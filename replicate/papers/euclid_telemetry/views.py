@@ -74,3 +74,31 @@ def _closeup(one: Mission, errors: np.ndarray, i: int, at: int, explainer: Expla
     rows += [{"metric": "contribution", "covariate": "all others", "value": float(signed[order[8:]].sum())}]
     rows += [{"metric": "base", "value": float(base[0])}, {"metric": "score at the peak", "value": abs(errors[at])}]
     return rows
+
+
+def shap_sample(config: dict, seed: Seed, device: str = "cpu") -> list[dict[str, object]]:
+    """Return SHAP values of one temperature's score at many times, for summary and dependence plots.
+
+    Every 60th bin and the hundred largest scores; the eight covariates of largest mean |SHAP| there.
+    """
+    one = mission(config, seed)
+    i = TEMPERATURES.index(config["temperature"])
+    score = np.abs(residuals(config, seed, "raw", "crossfit", device)[:, i])
+    inputs = memory(one.covariates, one.step, config["features"])
+    explainer = Explainer.fit(score, inputs, COVARIATES, model_two(config, seed, device))
+    usable = np.flatnonzero(np.isfinite(score))
+    rows = np.unique(np.concatenate([usable[::60], usable[np.argsort(-score[usable], kind="stable")[:100]]]))
+    signed = explainer.signed(rows)
+    best = np.argsort(-np.abs(signed).mean(axis=0), kind="stable")[:8]
+    values = one.covariates.to_numpy(float)[rows]
+    return [
+        {
+            "metric": "contribution",
+            "covariate": COVARIATES[j],
+            "row": int(r),
+            "covariate_value": float(v),
+            "value": float(p),
+        }
+        for j in best
+        for r, v, p in zip(rows, values[:, j], signed[:, j], strict=True)
+    ]

@@ -131,6 +131,9 @@ def test_overview_and_closeups_draw():
     assert len(figures.overview(pd.DataFrame(experiments.overview(config, SEED))).axes) == 11
     frame = pd.DataFrame(experiments.closeups(config, SEED))
     assert len(figures.closeups(frame).axes) == 9
+    sample = pd.DataFrame(experiments.shap_sample({**config, "temperature": "rwl1"}, SEED)).assign(temperature="rwl1")
+    assert sample["covariate"].nunique() == 8
+    assert figures.shap_summary(sample) is not None
     parts = frame[(frame["closeup"] == 0) & (frame["metric"] == "contribution")]
     assert parts["covariate"].iloc[0] in COVARIATES
 
@@ -170,7 +173,7 @@ def test_studies_that_did_not_run_have_no_figure_and_no_measurement():
         figures.null_test,
     ):
         assert draw(empty) is None
-    for draw in (figures.forecast_ratio, figures.point_adjustment, figures.cubesats):
+    for draw in (figures.shap_summary, figures.forecast_ratio, figures.point_adjustment, figures.cubesats):
         assert draw(empty) is None
     assert figures.nasa(empty, (0, 0)) is None
     assert measures.better_channels(empty, "raw") is None
