@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.dates import ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from .attribution import hit_curve, random_expectation
@@ -34,6 +35,7 @@ def overview(frame: pd.DataFrame) -> Figure | None:
         axes.plot(times[peak], frame.loc[peak, "value"], "v", color=RED, markersize=6)
         axes.set_ylabel(f"{name}\nK", fontsize=7)
         axes.tick_params(labelsize=7)
+    panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(panels[-1].xaxis.get_major_locator()))
     panels[0].set_title("green: event with a cause   orange: sensor fault   red: top three residuals", fontsize=9)
     return finish(figure)
 
@@ -223,6 +225,23 @@ def point_adjustment(frame: pd.DataFrame) -> Figure | None:
         xscale="log", xlabel="probability that a sample is flagged", ylabel="F1 after point adjustment", ylim=(0, 1)
     )
     axes.legend(frameon=False, fontsize=8)
+    return finish(figure)
+
+
+def heating(series: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure | None:
+    """Warming of a panel over a minute against its own current, a satellite; None without data.
+
+    ``series``: title -> (current (n,) mA, warming (n,) K).
+    """
+    if not series:
+        return None
+    figure, panels = plt.subplots(1, len(series), figsize=(3.6 * len(series), 3), squeeze=False, sharey=True)
+    for axes, (title, (current, warming)) in zip(panels[0], series.items(), strict=True):
+        axes.plot(current, warming, ".", color=BLUE, markersize=2, alpha=0.4)
+        axes.axhline(0, **_GREY)
+        axes.set(xlabel="panel current, mA", title=title)
+        axes.title.set_fontsize(9)
+    panels[0][0].set_ylabel("warming in a minute, K")
     return finish(figure)
 
 

@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from . import figures, measures
+from replicate.datasets import telemetry_at_hand
+
+from . import cubesats, figures, measures
 from .network import time_constants
 from .pipeline import TelemetryPipeline
 from .simulator import simulate
@@ -80,6 +82,18 @@ def nasa_figure(frame: pd.DataFrame, stored: pd.DataFrame, paper) -> figures.Fig
     """Draw precision and recall beside the published ones, which ``paper`` (its toml) holds."""
     published = tuple(paper.claim(f"C5-lstm-{name}").published for name in ("precision", "recall"))
     return figures.nasa(measures.nasa_table(frame, stored), published)
+
+
+def heating_figure() -> figures.Figure | None:
+    """Draw the +Y panel's warming against its own current on the three CubeSats; None without the data."""
+    if not telemetry_at_hand("birds"):
+        return None
+    own, series = cubesats.COVARIATES.index("I_py"), {}
+    for satellite in cubesats.SATELLITES:
+        inputs, warming = cubesats.heating(satellite, "py")
+        state = "failed" if (satellite, "py") in cubesats.FAILED else "healthy"
+        series[f"{satellite}, +Y panel ({state})"] = inputs[:, own], warming
+    return figures.heating(series)
 
 
 def beyond(intervals: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:

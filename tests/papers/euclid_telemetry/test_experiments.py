@@ -5,11 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from replicate.papers.euclid_telemetry import detection, experiments, figures, lesson, measures
+from replicate.papers.euclid_telemetry import detection, experiments, figures, lesson, measures, missions
 from replicate.papers.euclid_telemetry.missions import mission, residuals
 from replicate.papers.euclid_telemetry.schedule import COVARIATES
 from replicate.seeds import Seed
-from replicate.sweep import Sweeper
 
 SHORT = {"days": 20, "causal": 1, "faults": 1, "native_seconds": 600, "step_minutes": 10}
 MODEL = {"rounds": 10, "depth": 3, "patience": 0, "folds": 3}
@@ -106,13 +105,14 @@ def test_forecast_rows_against_their_definition():
     assert frame["twta", "ratio to persistence"] == pytest.approx(frame["twta", "RMSE"] / naive, rel=1e-6)
 
 
-def test_results_do_not_depend_on_what_ran_before_or_on_workers(tmp_path):
-    """Missions are remembered within a process; the bytes must not show it."""
-    axes = [{**SHORT, **MODEL, "target": t, "mode": "crossfit"} for t in ("raw", "delta")]
-    work = [(config, r) for r in range(2) for config in axes]
-    one, _ = Sweeper("euclid_telemetry", cache=tmp_path / "one")(experiments.forecasts, work)
-    other, _ = Sweeper("euclid_telemetry", cache=tmp_path / "two", jobs=2)(experiments.forecasts, work[::-1])
-    assert one.to_csv() == other.to_csv()
+def test_results_do_not_depend_on_what_ran_before():
+    """Missions and residuals are remembered within a process; the bytes must not show it."""
+    configs = [{**SHORT, **MODEL, "target": t, "mode": "crossfit"} for t in ("raw", "delta")]
+    before = [experiments.forecasts(config, Seed(0, 1)) for config in configs]
+    for remembered in (missions._mission, missions._residuals):
+        remembered.cache_clear()
+    assert [experiments.forecasts(config, Seed(0, 1)) for config in configs[::-1]] == before[::-1]
+    assert experiments.forecasts(configs[0], Seed(1, 1)) != before[0]
 
 
 def test_the_top_table_has_the_paper_s_33_rows():
@@ -159,6 +159,8 @@ def test_figures_draw_from_tiny_frames(attributed):
         for m in ("rank of the own current", "mean |SHAP|")
     ]
     assert figures.cubesats(pd.DataFrame(panels)) is not None
+    assert figures.heating({"A": (np.arange(5.0), np.arange(5.0))}) is not None
+    assert figures.heating({}) is None
 
 
 def test_studies_that_did_not_run_have_no_figure_and_no_measurement():
