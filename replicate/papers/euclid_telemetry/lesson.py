@@ -2,10 +2,11 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from replicate.datasets import telemetry_at_hand
 
-from . import cubesats, figures, measures
+from . import cubesats, hardware_figures, measures
 from .network import time_constants
 from .pipeline import TelemetryPipeline
 from .simulator import simulate
@@ -78,13 +79,13 @@ def wide(frame: pd.DataFrame, *rows: str) -> pd.DataFrame:
     return frame.pivot_table(index=list(rows), columns="metric", values="value", sort=False).round(3)
 
 
-def nasa_figure(frame: pd.DataFrame, stored: pd.DataFrame, paper) -> figures.Figure | None:
+def nasa_figure(frame: pd.DataFrame, stored: pd.DataFrame, paper) -> Figure | None:
     """Draw precision and recall beside the published ones, which ``paper`` (its toml) holds."""
     published = tuple(paper.claim(f"C5-lstm-{name}").published for name in ("precision", "recall"))
-    return figures.nasa(measures.nasa_table(frame, stored), published)
+    return hardware_figures.nasa(measures.nasa_table(frame, stored), published)
 
 
-def heating_figure() -> figures.Figure | None:
+def heating_figure() -> Figure | None:
     """Draw the +Y panel's warming against its own current on the three CubeSats; None without the data."""
     if not telemetry_at_hand("birds"):
         return None
@@ -93,7 +94,7 @@ def heating_figure() -> figures.Figure | None:
         inputs, warming = cubesats.heating(satellite, "py")
         state = "failed" if (satellite, "py") in cubesats.FAILED else "healthy"
         series[f"{satellite}, +Y panel ({state})"] = inputs[:, own], warming
-    return figures.heating(series)
+    return hardware_figures.heating(series)
 
 
 def beyond(intervals: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from replicate.papers.euclid_telemetry import detection, experiments, figures, lesson, measures, missions
+from replicate.papers.euclid_telemetry import (
+    detection,
+    experiments,
+    figures,
+    hardware_figures,
+    lesson,
+    measures,
+    missions,
+)
 from replicate.papers.euclid_telemetry.missions import mission, residuals
 from replicate.papers.euclid_telemetry.schedule import COVARIATES
 from replicate.seeds import Seed
@@ -146,21 +154,21 @@ def test_figures_draw_from_tiny_frames(attributed):
     assert figures.forecast_ratio(ratio) is not None
     assert figures.recall(pd.DataFrame({"persistence": [0.5]}, ["deice"])) is not None
     table = pd.DataFrame({"forecaster": ["mean"], "precision": [0.9], "recall": [0.5]})
-    assert figures.nasa(table, (0.8, 0.8)) is not None
+    assert hardware_figures.nasa(table, (0.8, 0.8)) is not None
     rows = [
         {"spacecraft": "MSL", "metric": m, "p": p, "value": 0.5} for m in ("closed form", "simulated") for p in (0.1, 1)
     ]
     rows += [{"spacecraft": "MSL", "metric": "F1 of flagging everything", "value": 0.2}]
-    assert figures.point_adjustment(pd.DataFrame(rows)) is not None
+    assert hardware_figures.point_adjustment(pd.DataFrame(rows)) is not None
     panels = [
         {"satellite": s, "panel": p, "failed": 0, "metric": m, "covariate": "I_py", "value": 1.0}
         for s in ("A", "B")
         for p in ("py", "px")
         for m in ("rank of the own current", "mean |SHAP|")
     ]
-    assert figures.cubesats(pd.DataFrame(panels)) is not None
-    assert figures.heating({"A": (np.arange(5.0), np.arange(5.0))}) is not None
-    assert figures.heating({}) is None
+    assert hardware_figures.cubesats(pd.DataFrame(panels)) is not None
+    assert hardware_figures.heating({"A": (np.arange(5.0), np.arange(5.0))}) is not None
+    assert hardware_figures.heating({}) is None
 
 
 def test_studies_that_did_not_run_have_no_figure_and_no_measurement():
@@ -175,9 +183,14 @@ def test_studies_that_did_not_run_have_no_figure_and_no_measurement():
         figures.null_test,
     ):
         assert draw(empty) is None
-    for draw in (figures.shap_summary, figures.forecast_ratio, figures.point_adjustment, figures.cubesats):
+    for draw in (
+        figures.shap_summary,
+        figures.forecast_ratio,
+        hardware_figures.point_adjustment,
+        hardware_figures.cubesats,
+    ):
         assert draw(empty) is None
-    assert figures.nasa(empty, (0, 0)) is None
+    assert hardware_figures.nasa(empty, (0, 0)) is None
     assert measures.better_channels(empty, "raw") is None
     assert measures.top_share(empty, "persistence") is None
     assert measures.fault_auc(empty, "SHAP lagged") is None
