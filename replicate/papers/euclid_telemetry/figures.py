@@ -31,7 +31,9 @@ def overview(frame: pd.DataFrame) -> Figure | None:
             start, end = pd.Timestamp(event.time), pd.Timestamp(event.end) + pd.Timedelta("6h")  # wide enough to see
             axes.axvspan(start, end, color=ORANGE if fault else GREEN, alpha=0.5, linewidth=0)
         high, low, peak = (here & (frame["metric"] == m) for m in ("highest", "lowest", "peak"))
-        axes.fill_between(times[high], frame.loc[low, "value"], frame.loc[high, "value"], color=BLUE, linewidth=0.4)
+        axes.fill_between(
+            times[high], frame.loc[low, "value"], frame.loc[high, "value"], color=BLUE, linewidth=0.4, rasterized=True
+        )
         axes.plot(times[peak], frame.loc[peak, "value"], "v", color=RED, markersize=6)
         axes.set_ylabel(f"{name}\nK", fontsize=7)
         axes.tick_params(labelsize=7)
@@ -118,7 +120,9 @@ def shap_summary(frame: pd.DataFrame) -> Figure | None:
         part = frame[frame["covariate"] == name]
         shade = part["covariate_value"].rank(pct=True)
         jitter = place + rng.uniform(-0.3, 0.3, len(part))
-        shown = left.scatter(part["value"], jitter, c=shade, cmap="coolwarm", s=6, vmin=0, vmax=1, linewidths=0)
+        shown = left.scatter(
+            part["value"], jitter, c=shade, cmap="coolwarm", s=6, vmin=0, vmax=1, linewidths=0, rasterized=True
+        )
     left.axvline(0, **_GREY)
     left.set_yticks(range(len(names)), names, fontsize=8)
     left.invert_yaxis()
@@ -126,7 +130,9 @@ def shap_summary(frame: pd.DataFrame) -> Figure | None:
     figure.colorbar(shown, ax=left, label="covariate: low to high (rank)")
     wide = frame.pivot(index="row", columns="covariate", values=["covariate_value", "value"])
     colour = wide["covariate_value"][names[1]]
-    dots = right.scatter(wide["covariate_value"][names[0]], wide["value"][names[0]], c=colour, cmap="viridis", s=8)
+    dots = right.scatter(
+        wide["covariate_value"][names[0]], wide["value"][names[0]], c=colour, cmap="viridis", s=8, rasterized=True
+    )
     right.axhline(0, **_GREY)
     right.set(xlabel=names[0], ylabel=f"contribution of {names[0]}, K")
     figure.colorbar(dots, ax=right, label=names[1])

@@ -40,7 +40,7 @@ def heating(series: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure | None:
         return None
     figure, panels = plt.subplots(1, len(series), figsize=(3.6 * len(series), 3), squeeze=False, sharey=True)
     for axes, (title, (current, warming)) in zip(panels[0], series.items(), strict=True):
-        axes.plot(current, warming, ".", color=BLUE, markersize=2, alpha=0.4)
+        axes.plot(current, warming, ".", color=BLUE, markersize=2, alpha=0.4, rasterized=True)
         axes.axhline(0, **_GREY)
         axes.set(xlabel="panel current, mA", title=title)
         axes.title.set_fontsize(9)
