@@ -12,6 +12,7 @@ from replicate.datasets.mnist import load_mnist
 from replicate.datasets.registry import Entry, Registry, default_registry
 from replicate.datasets.regression import Regression, has_regression, load_regression, regression_names
 from replicate.datasets.survival import Survival, load_survival, survival_at_hand, survival_names
+from replicate.datasets.telemetry import load_telemetry, telemetry_at_hand, telemetry_path
 
 __all__ = [
     "Diabetes",
@@ -37,11 +38,14 @@ __all__ = [
     "load_regression",
     "load_series",
     "load_survival",
+    "load_telemetry",
     "locate",
     "names",
     "regression_names",
     "status",
     "survival_at_hand",
     "survival_names",
+    "telemetry_at_hand",
+    "telemetry_path",
     "verify",
 ]
