@@ -47,12 +47,15 @@ def isolation(values: np.ndarray, lag: int, seed: int, trees: int = 200) -> np.n
 def discord(values: np.ndarray, window: int) -> np.ndarray:
     """Return the matrix-profile discord score of every column, (n, m): how far is the nearest similar stretch?
 
-    Each sample gets the largest profile value of the windows that cover it. Gaps are bridged linearly.
+    Each sample gets the profile value of the window it is the middle of; the ends repeat theirs. Gaps are bridged
+    linearly.
     """
     out = np.empty(values.shape)
     for i in range(values.shape[1]):
         series = pd.Series(values[:, i]).interpolate(limit_direction="both").to_numpy()
-        out[:, i] = _covering(matrix_profile(series, window), window)
+        profile = matrix_profile(series, window)
+        before = window // 2
+        out[:, i] = np.pad(profile, (before, len(series) - len(profile) - before), mode="edge")
     return out
 
 
@@ -97,8 +100,3 @@ def _correlations(series, means, spreads, window, exclusion):
             if found > best[j]:
                 best[j] = found
     return best
-
-
-def _covering(profile: np.ndarray, window: int) -> np.ndarray:
-    padded = np.concatenate([np.full(window - 1, -np.inf), profile, np.full(window - 1, -np.inf)])
-    return np.lib.stride_tricks.sliding_window_view(padded, window).max(axis=1)
