@@ -286,7 +286,7 @@ def test_codings_of_r_survive_the_canonical_text(tmp_path):
     table = pd.DataFrame(
         {
             "size": pd.Categorical(["<=20", ">50", ">50"]),
-            "group": ["Good", None, "Poor"],
+            "group": pd.Series(["Good", None, "Poor"], dtype=object),  # rdata writes no Arrow strings
             "event": [True, False, True],
             "count": pd.array([1, None, 3], dtype="Int32"),
             "zero": [-0.0, 1e10, 123456.789012],
