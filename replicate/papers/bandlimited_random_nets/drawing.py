@@ -6,6 +6,8 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from replicate import drawing
+
 BLUE, RED, GREEN, ORANGE, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7"
 COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, "0.3", "0.6")
 GREY = {"color": "0.5", "linewidth": 0.8}
@@ -30,9 +32,7 @@ def legend(axes: Axes, **options) -> None:
 
 
 def finish(figure: Figure) -> Figure:
-    """Take off what a reader does not need and lay the panels out."""
+    """Finish a figure with small tick labels."""
     for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
-    figure.tight_layout()
-    return figure
+    return drawing.finish(figure)

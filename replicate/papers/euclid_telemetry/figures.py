@@ -6,6 +6,8 @@ import pandas as pd
 from matplotlib.dates import ConciseDateFormatter
 from matplotlib.figure import Figure
 
+from replicate.drawing import finish
+
 from .attribution import hit_curve
 from .network import TEMPERATURES
 from .schedule import COVARIATES
@@ -211,11 +213,3 @@ def forecast_ratio(table: pd.DataFrame) -> Figure | None:
     axes.set(ylabel="RMSE / RMSE of persistence")
     axes.legend(frameon=False, fontsize=7)
     return finish(figure)
-
-
-def finish(figure: Figure) -> Figure:
-    """Take the upper and right frame away."""
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    return figure

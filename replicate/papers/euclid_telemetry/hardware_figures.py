@@ -5,7 +5,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .figures import BLUE, ORANGE, RED, finish
+from replicate.drawing import finish
+
+from .figures import BLUE, ORANGE, RED
 
 _GREY = {"color": "0.5", "linewidth": 0.8}
 

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.special import expit, logit
 
+from replicate.drawing import finish
 from replicate.paper import load
 
 from .dimension import D90
@@ -39,7 +40,7 @@ def toy(frame: pd.DataFrame) -> Figure:
         right.plot(grid, residual_law(dim).cdf(grid), "--", color=colour, linewidth=1)
     right.set(xlabel="squared error left / initial", ylabel="share of draws", title="dashed: Beta((10-d)/2, d/2)")
     right.legend(frameon=False, fontsize=8, title=f"of {N_GROUPS} constraints", title_fontsize=8)
-    return _finish(figure)
+    return finish(figure)
 
 
 def accuracy(
@@ -76,7 +77,7 @@ def accuracy(
     axes.title.set_fontsize(9)
     _plain_ticks(axes, (100, 200, 300, 500, 1000, 2000, 3000, 5000, 10000, 20000, 50000, 200000))
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-    return _finish(figure)
+    return finish(figure)
 
 
 def shuffled(searches) -> Figure | None:
@@ -113,7 +114,7 @@ def projections(frame: pd.DataFrame, *, order: tuple[str, ...] = ("dense", "spar
         axes.set_xticks(range(len(order)), [o.replace("_", "-") for o in order])
         axes.set(ylabel="test accuracy", title=f"d = {dim}: grey a seed, blue the mean (n = {table.shape[1]})")
         axes.title.set_fontsize(9)
-    return _finish(figure)
+    return finish(figure)
 
 
 def grid(table: pd.DataFrame) -> Figure | None:
@@ -135,7 +136,7 @@ def grid(table: pd.DataFrame) -> Figure | None:
     axes.axhline(_published("C2-dimension"), **_PUBLISHED)
     axes.set(xscale="log", xlabel="parameters D", ylabel="$d_{int90}$", ylim=(0, None))
     axes.set_title("bars: 95 % intervals (none: unbounded); dotted: published for 200 x 2", fontsize=9)
-    return _finish(figure)
+    return finish(figure)
 
 
 def random_labels(table: pd.DataFrame) -> Figure | None:
@@ -155,7 +156,7 @@ def random_labels(table: pd.DataFrame) -> Figure | None:
     axes.set(xscale="log", xlabel="labels memorised", ylabel="dimensions per label", ylim=(0, None))
     axes.set_title(f"published: {text}", fontsize=8)
     axes.legend(frameon=False)
-    return _finish(figure)
+    return finish(figure)
 
 
 def small_nets(frame: pd.DataFrame, subspace: pd.DataFrame) -> Figure | None:
@@ -172,7 +173,7 @@ def small_nets(frame: pd.DataFrame, subspace: pd.DataFrame) -> Figure | None:
     axes.plot(rows["dim"], rows["value"], "o", color=COLOURS["FC"], label="large net, subspace")
     axes.set(xscale="log", xlabel="trainable parameters", ylabel="test accuracy")
     axes.legend(frameon=False)
-    return _finish(figure)
+    return finish(figure)
 
 
 def burn_in(frame: pd.DataFrame) -> Figure:
@@ -190,7 +191,7 @@ def burn_in(frame: pd.DataFrame) -> Figure:
     axes.set_xscale("symlog", base=2, linthresh=1)
     axes.set(xlabel="full-space Adam steps before projecting", ylabel="test accuracy")
     axes.legend(frameon=False, fontsize=8)
-    return _finish(figure)
+    return finish(figure)
 
 
 def cartpole(frame: pd.DataFrame) -> Figure:
@@ -207,7 +208,7 @@ def cartpole(frame: pd.DataFrame) -> Figure:
     axes.set(xscale="log", xlabel="subspace dimension $d$", ylabel="mean episode length", ylim=(0, 205))
     _plain_ticks(axes, sorted(rows["dim"].unique()))
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-    return _finish(figure)
+    return finish(figure)
 
 
 def _bars(table: pd.DataFrame) -> np.ndarray:
@@ -231,10 +232,3 @@ def _published(claim: str) -> float:
 def _need(frame: pd.DataFrame, *columns: str) -> None:
     if missing := [c for c in columns if c not in frame.columns]:
         raise ValueError(f"the frame lacks columns {missing}; it has {list(frame.columns)}")
-
-
-def _finish(figure: Figure) -> Figure:
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    return figure

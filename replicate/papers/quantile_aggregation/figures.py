@@ -6,6 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from replicate.drawing import finish
+
 from . import measures
 from .plan import DQA, VARIANTS
 
@@ -47,7 +49,7 @@ def relative_wis(main: pd.DataFrame) -> Figure | None:
     table = measures.relative(main)
     _forest(right, table[methods], [_colour(i) for i in range(len(methods))])
     right.set(xlabel="mean over sets, 95 % bootstrap interval", title="paper: every method above 1")
-    return _finish(figure)
+    return finish(figure)
 
 
 def variants(main: pd.DataFrame) -> Figure | None:
@@ -64,7 +66,7 @@ def variants(main: pd.DataFrame) -> Figure | None:
     left.legend(frameon=False, fontsize=8)
     _forest(right, measures.relative(main)[found], [_colour(i) for i in range(len(found))])
     right.set(xlabel="mean over sets, 95 % bootstrap interval", title="paper: falls with flexibility")
-    return _finish(figure)
+    return finish(figure)
 
 
 def isotonization(frame: pd.DataFrame) -> Figure | None:
@@ -103,7 +105,7 @@ def post_processing(main: pd.DataFrame) -> Figure | None:
     axes.set_xticks(range(len(table)), table.index, rotation=20)
     axes.set(ylabel="change of WIS, %", title="sorting and PAVA can never be above 0 (Proposition 2)")
     axes.legend(frameon=False, fontsize=8)
-    return _finish(figure)
+    return finish(figure)
 
 
 def coverage(main: pd.DataFrame, conformal: pd.DataFrame) -> Figure | None:
@@ -128,7 +130,7 @@ def coverage(main: pd.DataFrame, conformal: pd.DataFrame) -> Figure | None:
     left.set(ylabel="coverage", title="aggregators, nominal 80 %")
     left.legend(frameon=False, fontsize=8)
     _calibrated(right, measures.intervals(conformal))
-    return _finish(figure)
+    return finish(figure)
 
 
 def controls(main: pd.DataFrame, frame: pd.DataFrame) -> Figure | None:
@@ -151,7 +153,7 @@ def controls(main: pd.DataFrame, frame: pd.DataFrame) -> Figure | None:
     )
     axes.title.set_fontsize(10)
     axes.legend(frameon=False, fontsize=8)
-    return _finish(figure)
+    return finish(figure)
 
 
 def level_axis(main: pd.DataFrame) -> Figure | None:
@@ -172,7 +174,7 @@ def level_axis(main: pd.DataFrame) -> Figure | None:
     right.axhline(0, **_GREY)
     right.set(xlabel="level", ylabel="share below minus level", title="reliability, mean over sets")
     right.legend(frameon=False, fontsize=8)
-    return _finish(figure)
+    return finish(figure)
 
 
 def _calibrated(axes, table: pd.DataFrame) -> None:
@@ -226,10 +228,3 @@ def _plain_ticks(axes, values: np.ndarray) -> None:
 
 def _colour(number: int) -> str:
     return COLOURS[number % len(COLOURS)]
-
-
-def _finish(figure: Figure) -> Figure:
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    return figure

@@ -9,7 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from .figures import CONTROL, finish
+from replicate.drawing import finish
+
+from .figures import CONTROL
 
 _COLOURS = {"0": "#0D0887", "0.25": "#7E03A8", "0.35": "#A82296", "0.5": "#CC4778", "0.75": "#F89540", "1": "0.5"}
 _CHOSEN = {"estimated": "#0072B2", "GCV": "#56B4E9"}

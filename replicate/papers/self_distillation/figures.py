@@ -6,6 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from replicate.drawing import finish
+
 from . import published, shrinkage, toy
 from .ratios import neighbour_ratios
 
@@ -192,11 +194,3 @@ def _zeros(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return where a curve crosses zero, by linear interpolation between its points."""
     i = np.flatnonzero(np.sign(y[:-1]) != np.sign(y[1:]))
     return x[i] + (x[i + 1] - x[i]) * y[i] / (y[i] - y[i + 1])
-
-
-def finish(figure: Figure) -> Figure:
-    """Take off the frames' upper and right sides and lay the figure out."""
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    return figure

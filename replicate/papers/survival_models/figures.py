@@ -5,6 +5,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from replicate.drawing import finish
+
 from .distribution import APGW
 
 BLUE, RED, GREEN, ORANGE, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7"
@@ -130,12 +132,3 @@ def units(frame: pd.DataFrame) -> Figure | None:
         axes.set(xscale="log", xlabel="units in a year", ylabel=metric)
     panels[0].legend(frameon=False, fontsize=8)
     return finish(figure)
-
-
-def finish(figure: Figure, *, tight: bool = True) -> Figure:
-    """Take the upper and right frame away; ``tight`` unless the figure has a layout of its own."""
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-    if tight:
-        figure.tight_layout()
-    return figure

@@ -6,8 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from replicate.drawing import finish
+
 from .cases import CASES
-from .figures import BLUE, COLOURS, GREEN, ORANGE, PURPLE, RED, finish
+from .figures import BLUE, COLOURS, GREEN, ORANGE, PURPLE, RED
 
 STYLES = {"b/lam": ":", "t/phi": "-.", "ba/lam": "-", "ta/phi": "--"}
 RATIOS = {"ba/lam": BLUE, "ta/phi": RED, "Cox": ORANGE, "Schoenfeld, smoothed": "0.3"}
@@ -35,7 +37,7 @@ def survival_curves(frame: pd.DataFrame) -> Figure | None:
         axes.legend(frameon=False, fontsize=7)
     handles = [plt.Line2D([], [], color="0.2", linestyle=style, label=model) for model, style in STYLES.items()]
     figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False, fontsize=8)
-    return finish(figure, tight=False)
+    return finish(figure)
 
 
 def hazard_ratio(frame: pd.DataFrame) -> Figure | None:
@@ -59,7 +61,7 @@ def hazard_ratio(frame: pd.DataFrame) -> Figure | None:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.yaxis.set_minor_locator(NullLocator())
     next(iter(panels.values())).legend(frameon=False, fontsize=7)
-    return finish(figure, tight=False)
+    return finish(figure)
 
 
 def cox_snell(frame: pd.DataFrame) -> Figure | None:
@@ -78,7 +80,7 @@ def cox_snell(frame: pd.DataFrame) -> Figure | None:
         axes.plot([0, end], [0, end], color=ORANGE, lw=1)
         axes.set(xlabel="Cox-Snell residual", ylabel="cumulative hazard")
     next(iter(panels.values())).legend(frameon=False, fontsize=7)
-    return finish(figure, tight=False)
+    return finish(figure)
 
 
 def transfer(frame: pd.DataFrame) -> Figure | None:
