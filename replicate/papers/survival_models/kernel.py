@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 ORDERS = (0, 1, 2)
 _SERIES_RADIUS = 1.0  # outside, the recursion is as exact as the series
 _SERIES_TERMS = 18  # first neglected term 1 / (18! 19) < 1e-17
+_COEFFICIENTS = {j: [1 / (factorial(n) * (n + j + 1)) for n in range(_SERIES_TERMS)] for j in ORDERS}
 _TINY_LOG = -40.0  # softplus(l) = e^l up to e^l / 2 < 3e-18, relative
 _TINY_KAPPA = 1e-200  # below, kappa * y would lose digits to underflow
 
@@ -28,33 +29,44 @@ def phi(order: int, x: ArrayLike) -> np.ndarray:
     Finite wherever the result is representable (x up to about 716), inf beyond, 0 at -inf.
     Raises ValueError for another order.
     """
+    return phis(order, x)[-1]
+
+
+def phis(order: int, x: ArrayLike) -> list[np.ndarray]:
+    """Return `phi` of the orders 0 to ``order``, which cost little more than the last one."""
     if order not in ORDERS:
         raise ValueError(f"phi: order = {order!r} is not one of {ORDERS}; higher orders lose digits in the recursion")
     x = np.asarray(x, dtype=np.float64)
-    near = np.abs(x) < _SERIES_RADIUS if order else x == 0
-    out = np.empty(x.shape)
-    out[near] = _series(order, x[near])
-    out[~near] = _recursion(order, x[~near])
-    return out[()]
+    with np.errstate(all="ignore"):  # the recursion is not used where it divides by 0
+        found = _recursion(order, x)
+        found[0] = np.where(x == 0, 1.0, found[0])
+    near = np.abs(x) < _SERIES_RADIUS
+    if order and near.any():
+        inside = x[near]
+        for j, value in zip(range(order, 0, -1), _near(order, inside), strict=True):
+            found[j][near] = value
+    return [value[()] for value in found]
 
 
-def _series(order: int, x: np.ndarray) -> np.ndarray:
-    value = np.zeros_like(x)
-    for n in reversed(range(_SERIES_TERMS)):
-        value = value * x + 1 / (factorial(n) * (n + order + 1))
-    return value
+def _near(order: int, x: np.ndarray) -> list[np.ndarray]:
+    """Return phi of ``order`` by its series, then the lower ones to 1: ``phi_j = (e^x - x phi_(j+1)) / (j + 1)``."""
+    *lower, last = _COEFFICIENTS[order]
+    value = np.full_like(x, last)
+    for coefficient in reversed(lower):
+        value *= x
+        value += coefficient
+    return [value] if order == 1 else [value, (np.exp(x) - x * value) / 2]
 
 
-def _recursion(order: int, x: np.ndarray) -> np.ndarray:
+def _recursion(order: int, x: np.ndarray) -> list[np.ndarray]:
     """Recursion for ``phi_j(x) e^(-max(x, 0))``, then the exponential in two halves against overflow."""
-    distance = np.abs(x)
-    scaled = -np.expm1(-distance) / distance
-    end = np.where(x > 0, 1.0, np.exp(-distance))
+    distance, positive = np.abs(x), x > 0
+    scaled = [-np.expm1(-distance) / distance]
+    end = np.where(positive, 1.0, np.exp(-distance))
     for j in range(1, order + 1):
-        scaled = (end - j * scaled) / x
-    with np.errstate(over="ignore", invalid="ignore"):
-        half = np.exp(np.maximum(x, 0) / 2)
-        return np.where(x == np.inf, np.inf, half * (half * scaled))
+        scaled.append((end - j * scaled[-1]) / x)
+    half = np.exp(np.maximum(x, 0) / 2)
+    return [np.where(x == np.inf, np.inf, half * (half * value)) for value in scaled]
 
 
 def cumulative(log_z: ArrayLike, nu: ArrayLike) -> np.ndarray:

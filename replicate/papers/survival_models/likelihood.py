@@ -13,7 +13,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
-from replicate.papers.survival_models.kernel import phi
+from replicate.papers.survival_models.kernel import phis
 
 COMPONENTS = ("tau", "beta", "alpha", "nu")  # log phi, log lambda, log gamma, log(kappa + 1)
 DEFAULTS = {"tau": 0.0, "beta": 0.0, "alpha": 0.0, "nu": float(np.log(2.0))}  # the unit exponential
@@ -204,7 +204,7 @@ def _weights(linear, log_time, event, sign, order, free):
     small = np.exp(-np.abs(ratio))
     u = np.maximum(ratio, 0.0) + np.log1p(small)
     x, scaled = kappa * u, scale * k1
-    phi0 = phi(0, x)
+    phi0, *higher = phis(order if "nu" in free else 0, x)
     cumulative = scaled * u * phi0
     value = event @ (alpha + beta + log_z - log_time + m * u) - cumulative.sum()
     if order == 0:
@@ -217,7 +217,7 @@ def _weights(linear, log_time, event, sign, order, free):
     first = {"tau": gamma * slope, "beta": event - cumulative, "alpha": event + log_z * slope}
     if "nu" in free:
         inner, by_nu = k1 * u - kappa * s, k1 * u - m * s
-        phi1 = phi(1, x)
+        phi1 = higher[0]
         cumulative_nu = scaled * ((u - s) * phi0 + u * inner * phi1)
         first["nu"] = event * by_nu - cumulative_nu
     if order == 1:
@@ -229,7 +229,7 @@ def _weights(linear, log_time, event, sign, order, free):
     if "nu" in free:
         cross = event * s * (2.0 * (1.0 - s) + k1 * s) - growth * by_nu
         ks, s2 = 2.0 * k1 * s, s * (2.0 - s)
-        outer = u * (phi(2, x) * inner * inner + phi1 * (kappa * s2 - ks))
+        outer = u * (higher[1] * inner * inner + phi1 * (kappa * s2 - ks))
         cumulative_nunu = scaled * (-s * s * phi0 + 2.0 * (u - s) * inner * phi1 + outer)
         second |= {("tau", "nu"): gamma * cross, ("beta", "nu"): -cumulative_nu, ("alpha", "nu"): log_z * cross}
         second["nu", "nu"] = event * (by_nu + m * s2 - ks) - cumulative_nu - cumulative_nunu
