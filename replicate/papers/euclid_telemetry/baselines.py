@@ -8,6 +8,8 @@ from sklearn.ensemble import IsolationForest
 
 from .forecast import lagged
 
+_DIAGONALS = 512  # of the matrix profile at once, 4 kB
+
 
 def persistence(values: np.ndarray, lag: int) -> np.ndarray:
     """Return ``|T(t) - T(t - lag)|`` of every column, shape (n, m)."""
@@ -70,33 +72,45 @@ def matrix_profile(series: np.ndarray, window: int) -> np.ndarray:
         raise ValueError(f"{len(series)} samples hold no two windows of {window}; choose a shorter window")
     centred = series - series.mean()
     slides = np.lib.stride_tricks.sliding_window_view(centred, window)
-    means = slides.mean(axis=1)
     spreads = slides.std(axis=1)
-    spreads[spreads < 1e-9 * (np.abs(centred).max() + 1e-300)] = 0.0
-    best = _correlations(centred, means, spreads, window, max(int(np.ceil(window / 4)), 1))
+    constant = spreads < 1e-9 * (np.abs(centred).max() + 1e-300)
+    scales = np.where(constant, 0.0, 1 / np.where(constant, 1.0, spreads))  # 0: no correlation with constant windows
+    exclusion = max(int(np.ceil(window / 4)), 1)
+    best = _correlations(centred, slides.mean(axis=1), scales, window, exclusion)
+    beside_constant, beside_varying = (_has_neighbour(kind, exclusion) for kind in (constant, ~constant))
+    best = np.where(constant & beside_varying | ~constant & beside_constant, np.maximum(best, 0.5), best)
+    best[constant & beside_constant] = 1.0
     return np.sqrt(np.maximum(2 * window * (1 - best), 0))
 
 
-@njit(cache=True)
-def _correlations(series, means, spreads, window, exclusion):
+def _has_neighbour(kind: np.ndarray, exclusion: int) -> np.ndarray:
+    """Return for every window whether one of a ``kind`` (n,) lies at least ``exclusion`` away."""
+    where, at = np.flatnonzero(kind), np.arange(len(kind))
+    return (at - where[0] >= exclusion) | (where[-1] - at >= exclusion) if len(where) else np.zeros(len(kind), bool)
+
+
+@njit(cache=True, fastmath={"nnan", "nsz", "ninf"})
+def _correlations(series, means, scales, window, exclusion):
+    """Return each window's largest correlation with another; as many diagonals at once as the first cache holds."""
     n = len(means)
-    best = np.full(n, -1.0)
-    for offset in range(exclusion, n):
-        dot = 0.0
-        for k in range(window):
-            dot += series[k] * series[offset + k]
-        for i in range(n - offset):
-            j = i + offset
+    best, dots = np.full(n, -1.0), np.empty(_DIAGONALS)
+    for first in range(exclusion, n, _DIAGONALS):
+        width = min(_DIAGONALS, n - first)
+        for k in range(width):
+            dots[k] = np.dot(series[:window], series[first + k : first + k + window])
+        for i in range(n - first):
+            j = i + first
+            width = min(width, n - j)
             if i:
-                dot += series[i + window - 1] * series[j + window - 1] - series[i - 1] * series[j - 1]
-            if spreads[i] > 0 and spreads[j] > 0:
-                found = (dot / window - means[i] * means[j]) / (spreads[i] * spreads[j])
-            elif spreads[i] == spreads[j]:
-                found = 1.0
-            else:
-                found = 0.5
-            if found > best[i]:
-                best[i] = found
-            if found > best[j]:
-                best[j] = found
+                new, old = series[i + window - 1], series[i - 1]
+                entering, leaving = series[j + window - 1 : j + window - 1 + width], series[j - 1 : j - 1 + width]
+                for k in range(width):
+                    dots[k] += new * entering[k] - old * leaving[k]
+            mean, scale, top = means[i], scales[i] / window, -1.0
+            their_means, their_scales, theirs = means[j : j + width], scales[j : j + width], best[j : j + width]
+            for k in range(width):
+                found = (dots[k] - window * mean * their_means[k]) * scale * their_scales[k]
+                top = max(top, found)
+                theirs[k] = max(theirs[k], found)
+            best[i] = max(best[i], top)
     return best

@@ -59,7 +59,7 @@ def mission(config: dict, seed: Seed) -> Mission:
     return _mission(*(config[name] for name in names), seed)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def _mission(days: int, causal: int, faults: int, native_seconds: int, step_minutes: int, seed: Seed) -> Mission:
     counts = dict.fromkeys(CAUSAL, causal) | dict.fromkeys(FAULTS, faults)
     found = simulate(
@@ -108,7 +108,7 @@ def residuals(config: dict, seed: Seed, target: str, mode: str, device: str = "c
     return _residuals(tuple((name, config[name]) for name in names), seed, target, mode, device)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=24)  # 2 MB each; every experiment asks for them again
 def _residuals(items: tuple, seed: Seed, target: str, mode: str, device: str) -> np.ndarray:
     config = dict(items)
     one = mission(config, seed)
