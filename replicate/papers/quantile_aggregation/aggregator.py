@@ -13,10 +13,12 @@ from . import conformal
 from .base import QuantileModel
 from .calibrated import CalibratedIntervals
 from .catalogue import PAPERS_SIX, make_model
+from .cross_calibrated import CrossCalibratedIntervals
 from .gate_fit import GateSettings, Sample, fit_gate
 from .levels import check_levels, position
+from .nested_cv import fit_nested
 from .scores import mean_pinball
-from .stacking import split, stack
+from .stacking import Split, split, stack
 from .training_curve import Schedule
 
 
@@ -104,15 +106,9 @@ class QuantileAggregator(RegressorMixin, BaseEstimator):
             ValueError: wrong shapes, NaN (impute first, e.g. with `preprocess.Tabular` in a pipeline), a constant
                 target, levels outside (0, 1), fewer rows than folds; says which.
         """
-        X, y = validate_data(self, X, y, y_numeric=True, dtype=np.float64, ensure_min_samples=2)
-        self.levels_ = check_levels(np.arange(1, 20) / 20 if self.levels is None else self.levels)
-        self._check(y)
-        random = check_random_state(self.random_state)
-        seed = int(random.randint(2**31 - 1))
-        parts = split(len(y), np.random.default_rng(seed), test=0.0, validation=self.validation)
+        X, y, seed, parts = self._prepare(X, y)
         self._learn_scales(X, y)
-        rows = {name: (self._x(X[r]), self._y(y[r])) for name, r in vars(parts).items() if name != "test"}
-        models = self._models(seed)
+        rows, models = self._rows(X, y, parts), self._models(seed)
         stacked = stack(models, **rows, levels=self.levels_, folds=self.folds, mode=self.validation_mode)
         train = Sample(rows["train"][0], stacked.z_train, rows["train"][1])
         stop = Sample(rows["validation"][0], stacked.z_validation, rows["validation"][1])
@@ -130,7 +126,7 @@ class QuantileAggregator(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         wanted = self.levels_ if levels is None else check_levels(levels)
         places = [position(self.levels_, level) for level in wanted]
-        X = self._x(validate_data(self, X, dtype=np.float64, reset=False))
+        X = self.inputs(X)
         q = self.gate_.predict(X, self.stacked_.quantiles(X)) * self.scale_ + self.mean_
         return q[:, np.argmin(np.abs(self.levels_ - 0.5))] if levels is None else q[:, places]
 
@@ -139,7 +135,7 @@ class QuantileAggregator(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         wanted = self.levels_ if levels is None else check_levels(levels)
         places = [position(self.levels_, level) for level in wanted]
-        z = self.stacked_.quantiles(self._x(validate_data(self, X, dtype=np.float64, reset=False)))
+        z = self.stacked_.quantiles(self.inputs(X))
         return {name: z[:, i, places] * self.scale_ + self.mean_ for i, name in enumerate(self.names_)}
 
     def weights(self, X: ArrayLike) -> np.ndarray:
@@ -148,7 +144,7 @@ class QuantileAggregator(RegressorMixin, BaseEstimator):
         Fine weights have the output level first, then model and base level. Global weights have n = 1.
         """
         check_is_fitted(self)
-        found = self.gate_.weights(self._x(validate_data(self, X, dtype=np.float64, reset=False)))
+        found = self.gate_.weights(self.inputs(X))
         if self.resolution != "fine":
             return found
         return found.reshape(len(found), len(self.levels_), len(self.names_), -1)
@@ -163,6 +159,36 @@ class QuantileAggregator(RegressorMixin, BaseEstimator):
         scores = conformal.conformity(np.asarray(y, dtype=np.float64), ends[:, 0], ends[:, 1])
         return CalibratedIntervals(self, alpha, conformal.split_margin(scores, alpha), len(scores))
 
+    def cross_calibrate(self, X: ArrayLike, y: ArrayLike) -> CrossCalibratedIntervals:
+        """Return CV+ intervals from training rows alone, by K aggregators that each leave out one fold.
+
+        Needs no fit before and no rows of its own: K (K - 1) / 2 + K fits of each base model take the place of a
+        calibration set. Features and target are scaled by the rows that stop training, which belong to no fold.
+
+        Raises:
+            ValueError: as `fit`; fewer than 3 folds.
+        """
+        if self.folds < 3:
+            raise ValueError(f"folds is {self.folds}; CV+ of an aggregator leaves out pairs of folds, give at least 3")
+        whole = clone(self)
+        X, y, seed, parts = whole._prepare(X, y)
+        whole._learn_scales(X[parts.validation], y[parts.validation])
+        rows, seeds = whole._rows(X, y, parts), np.random.default_rng(seed).integers(2**31, size=self.folds).tolist()
+        _, nested = fit_nested(
+            whole._models(seed),
+            **rows,
+            levels=whole.levels_,
+            settings=whole._settings(),
+            seeds=seeds,
+            folds=self.folds,
+            device=self.device,
+        )
+        return CrossCalibratedIntervals(whole, nested)
+
+    def inputs(self, X: ArrayLike) -> np.ndarray:
+        """Return features as the models see them: checked against those of the fit and standardised, ``(n, d)``."""
+        return self._x(validate_data(self, X, dtype=np.float64, reset=False))
+
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """Return minus the mean pinball loss over all levels, in the unit of y (larger is better)."""
         return -mean_pinball(y, self.predict(X, self.levels_), self.levels_)
@@ -172,6 +198,16 @@ class QuantileAggregator(RegressorMixin, BaseEstimator):
         tags.regressor_tags.poor_score = True  # `score` is a loss, not R^2
         tags.non_deterministic = False
         return tags
+
+    def _prepare(self, X, y) -> tuple[np.ndarray, np.ndarray, int, Split]:
+        X, y = validate_data(self, X, y, y_numeric=True, dtype=np.float64, ensure_min_samples=2)
+        self.levels_ = check_levels(np.arange(1, 20) / 20 if self.levels is None else self.levels)
+        self._check(y)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        return X, y, seed, split(len(y), np.random.default_rng(seed), test=0.0, validation=self.validation)
+
+    def _rows(self, X: np.ndarray, y: np.ndarray, parts: Split) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        return {name: (self._x(X[r]), self._y(y[r])) for name, r in vars(parts).items() if name != "test"}
 
     def _check(self, y: np.ndarray) -> None:
         if np.ptp(y) == 0:
@@ -221,7 +257,7 @@ class QuantileAggregator(RegressorMixin, BaseEstimator):
         return GateSettings(**{name: getattr(self, name) for name in names}, schedule=schedule)
 
     def _learn_scales(self, X: np.ndarray, y: np.ndarray) -> None:
-        self.mean_, self.scale_ = float(y.mean()), float(y.std())
+        self.mean_, self.scale_ = float(y.mean()), float(y.std()) or 1.0
         self.x_mean_, spread = X.mean(0), X.std(0)
         self.x_scale_ = np.where(spread > 0, spread, 1.0)
 

@@ -122,6 +122,26 @@ def test_own_models_and_mappings():
         QuantileAggregator(models=[QuantileForest(), QuantileForest()]).fit(x, y)
 
 
+def test_cross_calibration_reaches_its_guarantee_without_rows_of_its_own():
+    """CV+ must cover new rows at least as often as its theorem says, in the unit of the target, and change nothing."""
+    aggregator = QuantileAggregator(**FAST)
+    intervals = aggregator.cross_calibrate(*rows(300))
+    assert not hasattr(aggregator, "gate_")
+    x, y = rows(2000, 6)
+    ends = intervals.predict(x, alpha=0.2)
+    assert ends.shape == (2000, 2)
+    assert intervals.guarantee(0.2) == pytest.approx(0.6 - min(2 * (2 / 3) / 81, (1 - 3 / 240) / 4))
+    assert intervals.guarantee(0.2) < coverage(y, ends[:, 0], ends[:, 1]) < 0.95
+    with pytest.raises(ValueError, match=r"0\.05"):
+        intervals.predict(x, alpha=0.1)
+
+
+def test_cross_calibration_needs_three_folds():
+    """With two folds, leaving out a pair leaves nothing to fit."""
+    with pytest.raises(ValueError, match="folds is 2.*at least 3"):
+        QuantileAggregator(**{**FAST, "folds": 2}).cross_calibrate(*rows(60))
+
+
 def test_calibration_reaches_its_guarantee(fitted):
     """Split CQR on fresh rows: coverage of new rows within three errors of nominal, and the guarantee is stated."""
     intervals = fitted.calibrate(*rows(400, 5), alpha=0.2)
