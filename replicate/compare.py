@@ -31,10 +31,11 @@ class Difference:
     largest: float
     why: str
     rows_may_differ: bool = False
+    exceptions: float = 0.0
 
     @property
     def ok(self) -> bool:
-        return self.beyond == 0 and (self.unmatched == 0 or self.rows_may_differ)
+        return self.beyond <= self.exceptions * self.rows and (self.unmatched == 0 or self.rows_may_differ)
 
     @property
     def text(self) -> str:
@@ -99,7 +100,7 @@ def _metric(paper: Paper, table: str, metric: str, part: pd.DataFrame) -> Differ
     counts = len(matched), len(part) - len(matched), int(beyond.sum())
     may_differ = rule.rows == "may differ"
     why = f"rows may differ: {rule.why}" if may_differ else rule.why
-    return Difference(table, metric, *counts, largest, why, may_differ)
+    return Difference(table, metric, *counts, largest, why, may_differ, rule.exceptions)
 
 
 def _number(text: str) -> float:

@@ -57,6 +57,7 @@ class Tolerance(Strict):
     absolute: Number = Field(0, ge=0)
     relative: Number = Field(0, ge=0)
     rows: Literal["same", "may differ"] = "same"
+    exceptions: Number = Field(0, ge=0, lt=1, description="share of rows that may be further away")
     why: Text
 
 

@@ -58,10 +58,10 @@ def cox_snell(config: dict, seed: Seed) -> Rows:
     for label, model in fits.items():
         steps = NelsonAalenFitter().fit(model.cox_snell_residuals(frame), frame["event"]).cumulative_hazard_
         kept = np.unique(np.linspace(0, len(steps) - 1, POINTS).astype(int))
-        points = zip(steps.index[kept], steps.iloc[kept, 0], strict=True)
-        rows += [
-            {"model": label, "residual": float(x), "metric": "cumulative hazard", "value": float(v)} for x, v in points
-        ]
+        for metric, values in (("residual", steps.index), ("cumulative hazard", steps.iloc[:, 0].to_numpy())):
+            rows += [
+                {"model": label, "point": int(at), "metric": metric, "value": float(values[at])} for at in kept.tolist()
+            ]
     return rows
 
 

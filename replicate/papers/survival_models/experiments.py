@@ -110,6 +110,8 @@ def selection(config: dict, seed: Seed) -> Rows:
         for metric, value in row.items()
     ]
     for label, fitted in fits.items():
+        if not fitted.regular_:
+            continue  # where a search stops on a ridge is no estimate
         for (parameter, term), estimate in fitted.params_.items():
             what = {"structure": label, "parameter": parameter, "term": term}
             error = fitted.standard_errors_[parameter, term]

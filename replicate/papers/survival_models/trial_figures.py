@@ -67,7 +67,7 @@ def hazard_ratio(frame: pd.DataFrame) -> Figure | None:
 def cox_snell(frame: pd.DataFrame) -> Figure | None:
     """Nelson-Aalen estimate of the Cox-Snell residuals: the diagonal, where the model is true; a panel a trial.
 
-    ``frame``: rows of ``cox_snell`` with columns case, model, residual, metric, value. None when it was not run.
+    ``frame``: rows of ``cox_snell`` with columns case, model, point, metric, value. None when it was not run.
     """
     if frame.empty:
         return None
@@ -75,8 +75,10 @@ def cox_snell(frame: pd.DataFrame) -> Figure | None:
     for case, axes in panels.items():
         rows = frame[frame["case"] == case]
         for model, part in rows.groupby("model", sort=False):
-            axes.step(part["residual"], part["value"], STYLES[model], where="post", color="0.15", lw=1, label=model)
-        end = rows[["residual", "value"]].max().max()
+            curve = part.pivot(index="point", columns="metric", values="value")
+            line = {"where": "post", "color": "0.15", "lw": 1, "label": model}
+            axes.step(curve["residual"], curve["cumulative hazard"], STYLES[model], **line)
+        end = rows["value"].max()
         axes.plot([0, end], [0, end], color=ORANGE, lw=1)
         axes.set(xlabel="Cox-Snell residual", ylabel="cumulative hazard")
     next(iter(panels.values())).legend(frameon=False, fontsize=7)
