@@ -7,6 +7,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from . import crossing
+from .banded import Banded
 from .gates import Global, Local
 from .isotonic import isotonizer
 from .isotonic_layers import layer as isotonizing_layer
@@ -20,6 +21,7 @@ class GateSettings:
 
     Args:
         resolution, local: which weights.
+        band: keeps local fine weights to base levels so many steps away (`banded`); None is the paper's, no band.
         margin, margin_scale, penalty_weight: crossing penalty (`crossing.margins`) and its weight lambda.
         layer: isotonizer inside the loss ("none", "sort", "pava", "sweep"), with gradients.
         post: isotonizer of predictions, used for validation as well.
@@ -30,6 +32,7 @@ class GateSettings:
 
     resolution: str = "fine"
     local: bool = True
+    band: int | None = None
     margin: str = "single"
     margin_scale: float = 1e-3
     penalty_weight: float = 1.0
@@ -146,8 +149,10 @@ def residuals(sample: Sample, levels: ArrayLike) -> np.ndarray:
 def _module(p: int, m: int, features: int, s: GateSettings, generator: torch.Generator) -> torch.nn.Module:
     if not s.local:
         return Global(p, m, s.resolution)
-    network = {"hidden": s.hidden, "layers": s.layers, "dropout": s.dropout}
-    return Local(p, m, s.resolution, features=features, generator=generator, **network)
+    network = {"hidden": s.hidden, "layers": s.layers, "features": features, "generator": generator}
+    if s.band is not None:
+        return Banded(p, m, s.band, rate=s.dropout, **network)
+    return Local(p, m, s.resolution, dropout=s.dropout, **network)
 
 
 class _Loss:

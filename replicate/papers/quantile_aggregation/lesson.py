@@ -133,6 +133,16 @@ def share_of_gate(main: pd.DataFrame, controls: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns={"value": "mean pinball", "gain": "share of DQA's gain over the Average"}).round(3)
 
 
+def conditional_coverage(main: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean coverage over sets and splits of the shortest, middle and longest thirds of 80 % intervals."""
+    rows = main[main["metric"] == "coverage by length"] if len(main) else main
+    if rows.empty:
+        return pd.DataFrame()
+    rows = rows[np.isclose(rows["nominal"], 0.8)]
+    table = rows.groupby(["dataset", "method", "third"])["value"].mean().groupby(["method", "third"]).mean()
+    return table.unstack("third").set_axis(["shortest", "middle", "longest"], axis=1).round(3)
+
+
 def intervals(conformal: pd.DataFrame) -> pd.DataFrame:
     """Return coverage and length of nominal 80 % intervals; empty if it was not run."""
     table = measures.intervals(conformal)

@@ -56,6 +56,19 @@ def coverage(y: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> float:
     return float(np.mean((np.asarray(lower) <= y) & (y <= np.asarray(upper))))
 
 
+def coverage_by_length(y: ArrayLike, lower: ArrayLike, upper: ArrayLike, groups: int = 3) -> np.ndarray:
+    """Return the coverage of the shortest, ..., longest intervals, ``(groups,)``, each about n / groups samples.
+
+    Intervals that cover on average may still cover too rarely where they are short and too often where long.
+    Raises ValueError for fewer samples than groups.
+    """
+    y, lower, upper = (np.asarray(v, dtype=np.float64) for v in (y, lower, upper))
+    if len(y) < groups:
+        raise ValueError(f"{len(y)} samples cannot be divided into {groups} groups by length")
+    order = np.argsort(upper - lower, kind="stable")
+    return np.array([coverage(y[part], lower[part], upper[part]) for part in np.array_split(order, groups)])
+
+
 def mean_length(lower: ArrayLike, upper: ArrayLike) -> float:
     """Return the mean length of intervals; infinite if one of them is."""
     return float(np.mean(np.asarray(upper, dtype=np.float64) - np.asarray(lower, dtype=np.float64)))

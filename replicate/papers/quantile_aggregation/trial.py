@@ -9,12 +9,13 @@ from replicate.seeds import Seed
 
 from . import isotonic, simple
 from .base import QuantileModel
+from .catalogue import make_model
 from .conformal import conformity, split_margin
 from .gate_fit import FittedGate, GateSettings, Sample, fit_gate
 from .levels import position
 from .nested_cv import NestedFit, fit_nested
 from .plan import DQA, Parts, base_models, gate_settings, prepare
-from .scores import coverage, crossing_rate, mean_length, mean_pinball, pinball, reliability
+from .scores import coverage, coverage_by_length, crossing_rate, mean_length, mean_pinball, pinball, reliability
 from .stacking import Stacked, leaking_validation, stack
 from .tuning import tuned_gate
 
@@ -22,6 +23,7 @@ Rows = list[dict[str, object]]
 COVERAGES = (0.5, 0.8, 0.9)
 PENALTIES = ("none", "single", "adaptive")
 MAPS = ("sort", "pava", "sweep")
+BANDS = (1, 3)  # of the cheaper fine weights
 CONTROLS = ("marginal", "grid", "shuffled", "gate on z", "gate on x and z")
 
 
@@ -80,7 +82,7 @@ class Trial:
         return rows
 
     def controls(self) -> Rows:
-        """Train DQA on base quantiles that know nothing about x, and with gates that see z."""
+        """Train DQA on base quantiles that know nothing about x, with gates that see z, and its cheaper likenesses."""
         x, y = self.parts.test
         rows = []
         for control in CONTROLS:
@@ -93,7 +95,7 @@ class Trial:
             )
             loss = mean_pinball(y, gate.predict(test.x, test.z), self.parts.levels)
             rows += [{"method": control, "metric": "mean pinball", "value": loss}]
-        return rows + self._leak()
+        return rows + self._plain_network() + self._banded() + self._leak()
 
     def conformal(self) -> Rows:
         """Measure coverage and length of DQA before and after calibration."""
@@ -152,11 +154,20 @@ class Trial:
             rows += [{**named_at, "metric": "coverage", "value": coverage(y, q[:, low], q[:, high])}]
             rows += [{**named_at, "metric": "length", "value": mean_length(q[:, low], q[:, high])}]
         if method in (DQA, "Average"):
+            rows += [{**named, **row} for row in self._conditional(q)]
             losses, below = pinball(y, q, levels).mean(0), reliability(y, q, levels)
             for level, loss, share in zip(levels, losses, below, strict=True):
                 rows += [{**named, "level": level, "metric": "pinball", "value": loss}]
                 rows += [{**named, "level": level, "metric": "share below", "value": share}]
         return rows
+
+    def _conditional(self, q: np.ndarray) -> Rows:
+        """Return coverage by third of the predicted length."""
+        return [
+            {"nominal": nominal, "third": third, "metric": "coverage by length", "value": float(value)}
+            for nominal, low, high in self._ends()
+            for third, value in enumerate(coverage_by_length(self.parts.test[1], q[:, low], q[:, high]))
+        ]
 
     def _description(self) -> Rows:
         """Return what may explain when aggregation pays: size, features, how alike the base models' errors are."""
@@ -198,6 +209,35 @@ class Trial:
         z = sample.z.reshape(len(sample.y), -1)
         return Sample(z if control == "gate on z" else np.concatenate([sample.x, z], 1), sample.z, sample.y)
 
+    def _plain_network(self) -> Rows:
+        """Train a quantile network on x alone, with as many parameters as DQA's gate."""
+        x, y = self.parts.test
+        width = equal_width(self.dqa.parameters, x.shape[1], len(self.parts.levels))
+        c = self.config
+        schedule = {"max_steps": c["gate_steps"], "check_every": c["check_every"], "patience": c["patience"]}
+        number = self.seed.integer("plain network", c["dataset"]) % 2**31
+        model = make_model("DQR", self.parts.levels, number, hidden=width, device=self.device, **schedule)
+        model.fit(*self.parts.train, validation=self.parts.validation)
+        q = model.predict_quantiles(x, self.parts.levels)
+        named = {"method": "plain network, equal size"}
+        size = sum(p.numel() for p in model.module_.parameters())
+        return [
+            {**named, "metric": "mean pinball", "value": mean_pinball(y, q, self.parts.levels)},
+            {**named, "metric": "parameters", "value": size},
+        ]
+
+    def _banded(self) -> Rows:
+        """Train fine weights that stay near the diagonal (cheaper)."""
+        x, y = self.parts.test
+        rows = []
+        for band in BANDS:
+            gate = self._gate(gate_settings(self.config, DQA, band=band), f"band {band}")
+            loss = mean_pinball(y, gate.predict(x, self.z), self.parts.levels)
+            named = {"method": f"fine, band {band}"}
+            rows += [{**named, "metric": "mean pinball", "value": loss}]
+            rows += [{**named, "metric": "parameters", "value": gate.parameters}]
+        return rows
+
     def _leak(self) -> Rows:
         """Stop DQA on validation quantiles of models that have seen the validation rows, as the authors' code does."""
         x, y = self.parts.test
@@ -222,6 +262,15 @@ class Trial:
 
     def _generator(self, purpose: str) -> torch.Generator:
         return self.seed.torch(purpose, self.config["dataset"])
+
+
+def equal_width(parameters: int, features: int, outputs: int) -> int:
+    """Return the width at which a network with two hidden layers has about so many parameters.
+
+    It has ``w^2 + w (features + outputs + 2) + outputs`` of them.
+    """
+    linear = features + outputs + 2
+    return max(1, round((np.sqrt(linear**2 + 4 * max(parameters - outputs, 0)) - linear) / 2))
 
 
 def explained_variance(y: np.ndarray, q: np.ndarray, levels: np.ndarray) -> float:

@@ -138,7 +138,7 @@ def test_cross_calibration_reaches_its_guarantee_without_rows_of_its_own():
 
 def test_cross_calibration_needs_three_folds():
     """With two folds, leaving out a pair leaves nothing to fit."""
-    with pytest.raises(ValueError, match="folds is 2.*at least 3"):
+    with pytest.raises(ValueError, match=r"folds is 2.*at least 3"):
         QuantileAggregator(**{**FAST, "folds": 2}).cross_calibrate(*rows(60))
 
 

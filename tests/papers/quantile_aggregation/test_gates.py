@@ -6,6 +6,7 @@ import torch
 
 from replicate.papers.quantile_aggregation import linear_programs as programs
 from replicate.papers.quantile_aggregation.averaging import RESOLUTIONS, average, fine_head, weights
+from replicate.papers.quantile_aggregation.banded import Banded
 from replicate.papers.quantile_aggregation.gate_fit import GateSettings, Sample, fit_gate, residuals
 from replicate.papers.quantile_aggregation.gates import Global, Local, dropout
 from replicate.papers.quantile_aggregation.levels import even_levels
@@ -206,3 +207,25 @@ def test_same_generator_same_bytes():
 def test_residuals_use_the_central_level():
     """Adaptive margins measure the spread around the models' median."""
     np.testing.assert_allclose(residuals(Sample(NO_FEATURES, Z, Y), LEVELS), Y - np.median(Z[:, :, 1], axis=1))
+
+
+def test_a_band_over_all_levels_is_fine_and_a_band_of_none_is_medium():
+    """The banded weights must contain both ends: same outputs from the same logits, nothing from outside the levels."""
+    generator = torch.Generator().manual_seed(0)
+    p, m, x = 2, 4, torch.randn(5, 3, generator=generator)
+    z = torch.randn(5, p, m, generator=generator).sort(2).values
+    wide = Banded(p, m, m - 1, features=3, rate=0.0, generator=generator)
+    w = wide.weights(x)
+    np.testing.assert_allclose(w.detach().sum((2, 3)), 1, rtol=1e-5)
+    full = torch.zeros(5, m, p, m)
+    for t in range(m):
+        full[:, t] = w[:, t, :, m - 1 - t : 2 * m - 1 - t]
+    np.testing.assert_allclose(full.sum((2, 3)).detach(), 1, rtol=1e-5)
+    np.testing.assert_allclose(
+        wide(x, z).detach(), torch.einsum("btpm,bpm->bt", full, z).detach(), rtol=1e-4, atol=1e-6
+    )
+    narrow = Banded(p, m, 0, features=3, rate=0.0, generator=generator)
+    medium = torch.einsum("bmpk,bpm->bm", narrow.weights(x), z)
+    np.testing.assert_allclose(narrow(x, z).detach(), medium.detach(), rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match=r"band is 4; with 4 levels it lies in 0 ... 3"):
+        Banded(p, m, 4, features=3)

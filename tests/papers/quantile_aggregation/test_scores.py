@@ -100,3 +100,12 @@ def test_other_mistakes_are_refused():
         position(even_levels(19), 0.07)
     with pytest.raises(ValueError, match="at least one level"):
         even_levels(0)
+
+
+def test_coverage_by_length_orders_intervals_by_their_own_length():
+    """Short intervals that miss and long ones that hit must not be mixed up."""
+    lower, upper = np.zeros(6), np.array([3.0, 1.0, 2.0, 6.0, 5.0, 4.0])
+    y = np.array([1.0, 9.0, 9.0, 1.0, 1.0, 9.0])
+    np.testing.assert_array_equal(scores.coverage_by_length(y, lower, upper), [0, 0.5, 1])
+    with pytest.raises(ValueError, match="2 samples cannot be divided into 3 groups"):
+        scores.coverage_by_length(y[:2], lower[:2], upper[:2])

@@ -5,7 +5,16 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from replicate.papers.quantile_aggregation import comparisons, experiments, figures, lesson, measures, studies, tuning
+from replicate.papers.quantile_aggregation import (
+    comparisons,
+    experiments,
+    figures,
+    lesson,
+    measures,
+    studies,
+    trial,
+    tuning,
+)
 from replicate.papers.quantile_aggregation.catalogue import PAPERS_SIX, make_model
 from replicate.papers.quantile_aggregation.gate_fit import GateSettings
 from replicate.papers.quantile_aggregation.plan import VARIANTS
@@ -63,7 +72,19 @@ def test_figures_draw_from_these_rows(rows):
     assert len(lesson.summary(main)) == 13
     assert comparisons.rank_table(main).loc["local-fine", "critical differences from DQA"] == 0
     assert lesson.share_of_gate(main, controls).shape[1] == 2
+    assert lesson.conditional_coverage(main).loc["local-fine"].between(0, 1).all()
+    assert lesson.conditional_coverage(empty).empty
     assert len(lesson.intervals(conformal)) == 3
+
+
+def test_a_plain_network_gets_as_many_parameters_as_the_gate(rows):
+    """Otherwise the control would compare sizes, not ideas; and a band must need fewer."""
+    main, controls = (studies.study(rows, s) for s in ("main", "controls"))
+    sizes = controls[controls["metric"] == "parameters"].set_index("method")["value"]
+    gate = main[(main["metric"] == "parameters") & (main["method"] == "local-fine")]["value"].item()
+    assert sizes["plain network, equal size"] == pytest.approx(gate, rel=0.02)
+    assert sizes["fine, band 1"] < sizes["fine, band 3"] < gate
+    assert trial.equal_width(10 * 10 + 10 * (4 + 3 + 2) + 3, 4, 3) == 10
 
 
 def test_claims_can_be_measured_from_these_rows(rows):
