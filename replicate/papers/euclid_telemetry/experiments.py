@@ -4,7 +4,7 @@ import numpy as np
 
 from replicate.seeds import Seed
 
-from . import conformal, cubesats, detection, nasa, opssat, pumps, testbed, views
+from . import conformal, cubesats, detection, nasa, opssat, published, pumps, solar_orbiter, testbed, views
 from .attributing import attributions
 from .baselines import persistence
 from .boosting import Trees
@@ -166,3 +166,24 @@ def known_causes(config: dict, seed: Seed) -> Rows:
     """Forecast and score one real temperature of NAB (E10)."""
     found = pumps.evaluate(config["series"], config["detector"])
     return [{"metric": metric, "value": value} for metric, value in found.items()]
+
+
+def solar_orbiter_days(config: dict, seed: Seed) -> Rows:
+    """Find the largest daily changes of one Solar Orbiter temperature, gaps kept and removed, and its drivers."""
+    name = config["temperature"]
+    raw = solar_orbiter.telemetry()
+    clean = solar_orbiter.without_gaps(raw)
+    rows: Rows = []
+    for gaps, table in (("as coded", raw), ("removed", clean)):
+        for day, change in solar_orbiter.largest_changes(table[name]).items():
+            rows += [{"metric": "daily change", "gaps": gaps, "day": f"{day:%Y-%m-%d}", "value": float(change)}]
+    found = solar_orbiter.drivers(clean, name, Trees(150, 4, subsample=1.0))
+    for covariate, size, correlation in zip(solar_orbiter.COVARIATES, *found, strict=True):
+        rows += [{"metric": "mean |SHAP|", "covariate": covariate, "value": float(size)}]
+        rows += [{"metric": "Spearman's correlation", "covariate": covariate, "value": float(correlation)}]
+    return rows
+
+
+def published_volumes(config: dict, seed: Seed) -> Rows:
+    """Average the published VUS-PR of TSB-AD's detectors over the series of each data set."""
+    return published.volumes()

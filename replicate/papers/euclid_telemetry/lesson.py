@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from replicate.datasets import telemetry_at_hand
 
-from . import cubesats, hardware_figures, measures
+from . import cubesats, hardware_figures, measures, published
 from .network import time_constants
 from .pipeline import TelemetryPipeline
 from .simulator import simulate
@@ -104,3 +104,44 @@ def beyond(intervals: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
     found = {**{f"coverage of 90 % bands, {k}": v for k, v in covered.items()}}
     found |= {f"overlap of top-3 lists, {k}": v for k, v in overlaps.items()}
     return pd.Series(found).round(2).to_frame("mean")
+
+
+def solar_orbiter_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return, by temperature, the day of the largest change with gaps kept and removed, and the first driver."""
+    if frame.empty:
+        return pd.DataFrame()
+    out = {}
+    for name, rows in frame.groupby("temperature", sort=False):
+        changes = rows[rows["metric"] == "daily change"].groupby("gaps", sort=False)
+        first = {f"largest change, gaps {gaps}": _change(part.iloc[0]) for gaps, part in changes}
+        size = rows[rows["metric"] == "mean |SHAP|"].set_index("covariate")["value"]
+        along = rows[rows["metric"] == "Spearman's correlation"].set_index("covariate")["value"]
+        top = size.idxmax()
+        out[name] = {**first, "first driver": top, "its mean |SHAP|, K": size[top], "Spearman": along[top]}
+    return pd.DataFrame(out).T.rename_axis("temperature")
+
+
+def _change(row: pd.Series) -> str:
+    return f"{row['day']}: {row['value']:.1f} K"
+
+
+def beside_published(nasa: pd.DataFrame, pumps: pd.DataFrame, volumes: pd.DataFrame) -> pd.DataFrame:
+    """Return mean VUS-PR of our forecasts' residuals beside TSB-AD's published detectors, by data set."""
+    if nasa.empty or volumes.empty:
+        return pd.DataFrame()
+    ours = nasa[nasa["metric"] == "VUS-PR"].rename(columns={"forecaster": "detector"})
+    if len(pumps):
+        two = pumps[pumps["metric"] == "VUS-PR"].replace({"detector": {"XGBoost": "xgboost"}})
+        ours = pd.concat([ours, two.assign(spacecraft="NAB")])
+    return published.beside(ours, volumes).round(3)
+
+
+def depth_table(depths: pd.DataFrame, forecasts: pd.DataFrame, depth: int) -> pd.DataFrame:
+    """Return the mean ratio to persistence over temperatures by target and depth, the preset's own depth among them."""
+    if depths.empty:
+        return pd.DataFrame()
+    first = forecasts["seed"] == forecasts["seed"].min()
+    own = forecasts[first & (forecasts["metric"] == "ratio to persistence") & (forecasts["mode"] == "crossfit")]
+    own = own[own["target"].isin(depths["target"])].assign(depth=depth)
+    both = pd.concat([depths, own])
+    return both.pivot_table(index="depth", columns="target", values="value", sort=True).round(3)

@@ -15,9 +15,11 @@ from replicate.datasets import load_telemetry, telemetry_path
 from .boosting import Trees, predict
 from .dynamic_threshold import detect, matched
 from .event_metrics import f_score
+from .volume import vus
 
 LAGS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233)
 WINDOWS = (10, 50, 250)
+SOFT_EDGE = 100  # largest width of VUS-PR's soft edges, steps
 FORECASTERS = ("mean", "persistence", "xgboost")
 
 
@@ -50,13 +52,16 @@ def segments(spacecraft: str) -> tuple[np.ndarray, int, int]:
 
 def truth(spacecraft: str) -> np.ndarray:
     """Return the labels of all channels of a spacecraft, concatenated, 0/1."""
-    parts = []
-    for row in labels()[labels()["spacecraft"] == spacecraft].itertuples():
-        flags = np.zeros(row.steps, dtype=np.int8)
-        for start, stop in row.intervals:
-            flags[start:stop] = 1
-        parts.append(flags)
-    return np.concatenate(parts)
+    return np.concatenate([flags(name) for name in labels().index[labels()["spacecraft"] == spacecraft]])
+
+
+def flags(name: str) -> np.ndarray:
+    """Return the labels of the test series of a channel, 0/1."""
+    row = labels().loc[name]
+    found = np.zeros(row["steps"], dtype=np.int8)
+    for start, stop in row["intervals"]:
+        found[start:stop] = 1
+    return found
 
 
 def _merged(intervals: np.ndarray) -> np.ndarray:
@@ -92,13 +97,15 @@ def one_step(train: np.ndarray, test: np.ndarray, forecaster: str, trees: Trees)
 
 
 def evaluate(name: str, forecaster: str, trees: Trees) -> dict[str, float]:
-    """Forecast, threshold and count one channel; also the mean |error| over the range of the test series."""
+    """Forecast, threshold and count one channel; also the mean |error| over the range, and VUS-PR of |error|."""
     train, test = channel(name)
     expected = one_step(train, test, forecaster, trees)
     predicted = detect(test, expected, smooth_start=name != "C-2")
     counts = matched(predicted, labels().loc[name, "intervals"])
-    spread = float(np.ptp(test)) or 1.0
-    return {**counts, "normalised error": float(np.abs(expected - test)[250:-10].mean() / spread)}
+    error, spread = np.abs(expected - test), float(np.ptp(test)) or 1.0
+    found = {"normalised error": float(error[250:-10].mean() / spread)}
+    found["VUS-PR"] = vus(flags(name), error, longest=SOFT_EDGE, thresholds=100)["VUS-PR"]
+    return {**counts, **found}
 
 
 def rates(tp: float, fp: float, fn: float) -> dict[str, float]:

@@ -10,6 +10,8 @@ USED = {
     "smap_msl_labels": "C5, C6",
     "opssat": "C7",
     "nab": "the table of real temperatures",
+    "solar_orbiter": "the look at Solar Orbiter",
+    "tsb_ad": "published scores of other detectors",
 }
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from replicate.datasets import telemetry_at_hand
 from replicate.sweep import grid
 
-from . import cubesats, nasa, opssat, pumps, testbed
+from . import cubesats, nasa, opssat, pumps, solar_orbiter, testbed
 from . import experiments as ex
 from .detection import DETECTORS
 from .seen import data_sets
@@ -27,6 +27,13 @@ def short_grid(run) -> pd.DataFrame:
     """Repeat the forecasts on a 5-minute grid, where both of the paper's lags are exact."""
     axes = grid(target=["raw", "delta"], mode=["crossfit"]) if run.settings.short_grid else []
     return _missions(run, ex.forecasts, axes, step_minutes=5)
+
+
+def depths(run) -> pd.DataFrame:
+    """Repeat the first mission's forecasts with trees of other depths."""
+    axes = grid(target=["raw", "delta"], mode=["crossfit"], depth=run.settings.depths)
+    frame = _missions(run, ex.forecasts, axes, replicates=1, keep=("depth",))
+    return frame[frame["metric"] == "ratio to persistence"] if len(frame) else frame
 
 
 def detectors(run) -> pd.DataFrame:
@@ -120,15 +127,28 @@ def known_causes(run) -> pd.DataFrame:
     return run.sweep(ex.known_causes, grid(series=wanted, detector=pumps.DETECTORS))
 
 
+def solar_orbiter_days(run) -> pd.DataFrame:
+    """Look at Solar Orbiter's temperatures."""
+    wanted = list(solar_orbiter.TEMPERATURES) if telemetry_at_hand("solar_orbiter") else []
+    return run.sweep(ex.solar_orbiter_days, grid(temperature=wanted))
+
+
+def published_volumes(run) -> pd.DataFrame:
+    """Read what TSB-AD published."""
+    return run.sweep(ex.published_volumes, [{}] if telemetry_at_hand("tsb_ad") else [])
+
+
 def missing_data(run) -> str:
     """Say once which real data sets are not at hand; their claims are *not run*."""
     return data_sets()
 
 
-def _missions(run, unit, axes: list[dict], *, explain: bool = False, replicates=None, **changed) -> pd.DataFrame:
-    """Run a unit on simulated missions; columns that are the same everywhere are left out of the frame."""
+def _missions(
+    run, unit, axes: list[dict], *, explain: bool = False, replicates=None, keep=(), **changed
+) -> pd.DataFrame:
+    """Run a unit on simulated missions; its fixed parameters are left out of the frame, but those to ``keep``."""
     names = (*_MISSION, *(_EXPLAIN if explain else ()))
     fixed = {name: getattr(run.settings, name) for name in names} | changed
     replicates = run.settings.missions if replicates is None else replicates
     frame = run.sweep(unit, [{**fixed, **axis} for axis in axes], replicates=replicates)
-    return frame.drop(columns=list(fixed), errors="ignore")
+    return frame.drop(columns=[name for name in fixed if name not in keep], errors="ignore")

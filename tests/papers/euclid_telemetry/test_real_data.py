@@ -1,13 +1,24 @@
 """Real telemetry: published values, facts of the labels, and what happens without the data."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from replicate.datasets import load_telemetry, telemetry_at_hand, telemetry_path
 from replicate.datasets.registry import default_registry
 from replicate.datasets.telemetry import FILES
 from replicate.errors import UserError
-from replicate.papers.euclid_telemetry import cubesats, nasa, opssat, pumps, seen, testbed
+from replicate.papers.euclid_telemetry import (
+    cubesats,
+    lesson,
+    nasa,
+    opssat,
+    published,
+    pumps,
+    seen,
+    solar_orbiter,
+    testbed,
+)
 from replicate.papers.euclid_telemetry.boosting import Trees
 from replicate.papers.euclid_telemetry.event_metrics import best_random
 
@@ -148,3 +159,65 @@ def test_real_temperatures_are_level_detected():
 def test_at_hand_is_a_plain_answer():
     """Never an exception for a known set."""
     assert telemetry_at_hand("birds") in (True, False)
+
+
+def test_a_day_with_a_coded_gap_has_no_temperature_at_all():
+    """Zeros that stay, or a mean mixed with zeros beside them, would be the largest anomalies."""
+    names = list(solar_orbiter.TEMPERATURES)
+    table = pd.DataFrame({name: [-80.0, 0.0, -81.0] for name in names}).assign(**{names[3]: [-110.0, -17.3, -111.0]})
+    found = solar_orbiter.without_gaps(table)
+    assert found.isna().to_numpy().tolist() == [[False] * 4, [True] * 4, [False] * 4]
+    assert solar_orbiter.largest_changes(pd.Series([1.0, 4.0, 2.0, 2.5]), top=2).tolist() == [3.0, 2.0]
+
+
+def test_published_scores_stand_beside_ours_by_data_set():
+    """The mean is over series, the best of each set and the worst are shown, multivariate tracks are not mixed in."""
+    ours = pd.DataFrame({"detector": ["mean", "mean"], "spacecraft": ["SMAP", "SMAP"], "value": [0.2, 0.4]})
+    theirs = pd.DataFrame(
+        {
+            "track": ["U", "U", "U", "M"],
+            "spacecraft": "SMAP",
+            "detector": ["a", "b", "c", "d"],
+            "value": [0.9, 0.5, 0.1, 1.0],
+        }
+    )
+    found = published.beside(ours, theirs, best=1)["SMAP"]
+    assert found["ours"].to_dict() == pytest.approx({"mean": 0.3})
+    assert found["TSB-AD"].to_dict() == {"a": 0.9, "c": 0.1}
+    assert published.beside(ours, theirs.iloc[:0]).empty
+    assert lesson.beside_published(pd.DataFrame(), pd.DataFrame(), theirs).empty
+
+
+def test_depths_stand_beside_the_presets_own():
+    """Only the first mission's cross-fitted rows may be compared with the other depths."""
+    columns = {"metric": "ratio to persistence", "mode": "crossfit", "target": "raw"}
+    forecasts = pd.DataFrame([{**columns, "seed": 0, "value": 0.8}, {**columns, "seed": 1, "value": 9.0}])
+    depths = pd.DataFrame([{**columns, "seed": 0, "depth": 3, "value": 0.9}])
+    assert lesson.depth_table(depths, forecasts, 5)["raw"].to_dict() == {3: 0.9, 5: 0.8}
+    assert lesson.depth_table(pd.DataFrame(), forecasts, 5).empty
+
+
+@pytest.mark.data
+def test_published_means_of_tsb_ad():
+    """Means that others computed from the same per-series table."""
+    found = pd.DataFrame(published.volumes()).set_index(["track", "spacecraft", "detector"])["value"]
+    means = {("SMAP", "POLY"): 0.644, ("MSL", "Sub-PCA"): 0.507, ("NAB", "IForest"): 0.223, ("NAB", "POLY"): 0.484}
+    for (name, detector), value in means.items():
+        assert found["U", name, detector] == pytest.approx(value, abs=6e-4)
+    assert found["M", "MSL", "KMeansAD"] == pytest.approx(0.435, abs=6e-4)
+
+
+@pytest.mark.data
+def test_solar_orbiters_gap_is_the_largest_change_of_three_temperatures():
+    """The data gap of May 2023, unless it is removed; the box warms towards the Sun."""
+    raw = solar_orbiter.telemetry()
+    clean = solar_orbiter.without_gaps(raw)
+    first = [f"{solar_orbiter.largest_changes(raw[name], 1).index[0]:%Y-%m-%d}" for name in solar_orbiter.TEMPERATURES]
+    assert first.count("2023-05-04") == 3
+    assert not any(
+        "2023-05-04" <= f"{solar_orbiter.largest_changes(clean[name], 1).index[0]:%Y-%m-%d}" <= "2023-05-13"
+        for name in solar_orbiter.TEMPERATURES
+    )
+    size, correlation = solar_orbiter.drivers(clean, "electronics box", Trees(150, 4, subsample=1.0))
+    assert size.argmax() == 0
+    assert correlation[0] == pytest.approx(-0.8, abs=0.05)
