@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 something failed (a notebook, a data file, a comparison), 
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -67,13 +68,19 @@ def run(
     device: Device = "auto",
     p: Annotated[list[str] | None, typer.Option("-p", metavar="KEY=VALUE", help="Change a parameter.")] = None,
     force: Annotated[bool, typer.Option(help="Run the notebook even when nothing changed.")] = False,
+    cluster: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Compute on a cluster: its cluster.yaml.")
+    ] = None,
     as_json: Json = False,
 ):
     """Bring results up to date: execute notebooks, write results/<preset>/, print the scorecard."""
+    from replicate import cluster as clusters
     from replicate import running
 
-    chosen, broken = running.requests(paper, preset, seed=seed, jobs=jobs, device=device, assignments=p or [])
-    outcomes = running.run_all(chosen, console=err if as_json else out, force=force)
+    workers = clusters.read(cluster) if cluster else None
+    asked = {"seed": seed, "jobs": jobs, "device": device, "assignments": p or [], "cluster": workers}
+    chosen, broken = running.requests(paper, preset, **asked)
+    outcomes = running.run_all(chosen, console=err if as_json else out, force=force, cluster=workers)
     failed = [*broken, *(o for o in outcomes if o.state == "failed")]
     if as_json:
         print_json([running.as_json(o) for o in outcomes])

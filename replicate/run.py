@@ -24,6 +24,7 @@ from replicate import atomic, datasets, machine, manifest, paper
 from replicate import device as devices
 from replicate import sweep as sweeps
 from replicate.claims import judge_all, scorecard
+from replicate.cluster import Link
 from replicate.errors import UserError, nearest
 from replicate.measurement import Measurement
 from replicate.seeds import Seed
@@ -54,7 +55,8 @@ class Run:
         self.preset, self.seed = preset, seed
         self.parameters = resolve(self.paper, preset, overrides)
         self.settings = SimpleNamespace(**self.parameters)
-        self.device = devices.resolve(device)
+        self.link = Link.from_environment()
+        self.device = self.link.device if self.link else devices.resolve(device)
         self.jobs = jobs or sweeps.default_jobs()
         self.directory = Path(os.environ[DIRECTORY]) if os.environ.get(DIRECTORY) else None
         self._measured: dict[str, Measurement] = {}
@@ -89,7 +91,7 @@ class Run:
     def units(self, unit: sweeps.Unit, work: Iterable[tuple[sweeps.Config, int]]) -> pd.DataFrame:
         """Run a unit for explicit (configuration, replicate) pairs; return the tidy rows."""
         data = {name: datasets.data_hash(name) for name in self.paper.datasets}
-        sweeper = sweeps.Sweeper(self.paper.slug, self.seed, self.device, self.jobs, data)
+        sweeper = sweeps.Sweeper(self.paper.slug, self.seed, self.device, self.jobs, data, link=self.link)
         frame, cost = sweeper(unit, work)
         self._costs[unit.__name__] = self._costs.get(unit.__name__, sweeps.Cost()) + cost
         return frame

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Iterable
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 
+from replicate import cluster as clusters
 from replicate import device as devices
 from replicate import paper as papers
 from replicate import parameters, paths, report, suite, sweep
+from replicate.cluster import Cluster
 from replicate.errors import PaperError, UserError, nearest
 from replicate.progress import Progress
 from replicate.suite import Outcome, Request
@@ -24,9 +26,11 @@ class Broken:
 
 
 def requests(
-    paper: str, preset: str, *, seed=0, jobs=None, device="auto", assignments: Iterable[str] = ()
+    paper: str, preset: str, *, seed=0, jobs=None, device="auto", assignments: Iterable[str] = (), cluster=None
 ) -> tuple[list[Request], list[Broken]]:
     """Turn the command line into requests; check everything before anything runs.
+
+    With a ``cluster`` (`replicate.cluster.Cluster`) its file says on which device units compute.
 
     Raises:
         UserError: unknown paper, preset, device or parameter (names the nearest), or parameters for 'all'.
@@ -37,7 +41,7 @@ def requests(
         raise UserError("-p changes one paper's parameter: name the paper instead of 'all'")
     if paper != "all" and paper not in papers.slugs():
         raise UserError(f"unknown paper {paper!r}: {nearest(paper, [*papers.slugs(), 'all'])}")
-    resolved, workers = devices.resolve(device), jobs or sweep.default_jobs()
+    resolved, workers = _device(device, cluster), jobs or sweep.default_jobs()
     chosen, broken = [], []
     for slug in papers.slugs() if paper == "all" else [paper]:
         try:
@@ -54,15 +58,38 @@ def requests(
     return chosen, broken
 
 
-def run_all(chosen: list[Request], *, console: Console, force: bool = False) -> list[Outcome]:
-    """Run the requests one after the other, each with all workers; a failure does not stop the rest."""
+def _device(device: str, cluster: Cluster | None) -> str:
+    if cluster is None:
+        return devices.resolve(device)
+    if device != "auto":
+        raise UserError(f"--device {device} and --cluster: the cluster's file says where units compute (gpus: true)")
+    return "cuda" if cluster.gpus else "cpu"
+
+
+def run_all(
+    chosen: list[Request], *, console: Console, force: bool = False, cluster: Cluster | None = None
+) -> list[Outcome]:
+    """Run the requests one after the other, each with all workers; a failure does not stop the rest.
+
+    A cluster is started once for all of them, and only if there is something to do.
+    """
+    needed = cluster is not None and (force or any(suite.why(request) for request in chosen))
     outcomes = []
-    for request in chosen:
-        with _live(request, console) as on_poll:
-            outcome = suite.bring_up_to_date(request, force=force, on_poll=on_poll)
-        outcomes.append(outcome)
-        _say(outcome, console)
+    with _workers(cluster, console) if needed else nullcontext() as link:
+        for request in chosen:
+            request = replace(request, link=link)
+            with _live(request, console) as on_poll:
+                outcome = suite.bring_up_to_date(request, force=force, on_poll=on_poll)
+            outcomes.append(outcome)
+            _say(outcome, console)
     return outcomes
+
+
+@contextmanager
+def _workers(cluster: Cluster, console: Console):
+    with clusters.start(cluster) as (link, dashboard):
+        console.print(f"workers at {link.address}, dashboard {dashboard}", soft_wrap=True)
+        yield link
 
 
 def _say(outcome: Outcome, console: Console) -> None:

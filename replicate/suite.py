@@ -18,6 +18,7 @@ from pathlib import Path
 import filelock
 
 from replicate import atomic, execute, ingredients, manifest, paths, progress
+from replicate.cluster import Link
 from replicate.errors import NotebookFailed, UserError
 from replicate.paper import Paper
 from replicate.run import DIRECTORY, resolve
@@ -36,6 +37,7 @@ class Request:
         device: ``"cpu"`` or ``"cuda"`` (resolved).
         jobs: worker processes.
         overrides: parameters to replace in the preset.
+        link: the cluster whose workers compute; None for this machine.
     """
 
     paper: Paper
@@ -44,6 +46,7 @@ class Request:
     device: str = "cpu"
     jobs: int = 1
     overrides: Mapping[str, object] = field(default_factory=dict)
+    link: Link | None = None
 
     @property
     def name(self) -> str:
@@ -189,6 +192,7 @@ def _environment(request: Request, staging: Path, meter: Path) -> dict[str, str]
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # matrix products on a GPU repeat bit for bit only with this
         "REPLICATE_ROOT": str(paths.project_root()),
         **progress.environment(meter),
+        **(request.link.environment() if request.link else {}),
     }
 
 

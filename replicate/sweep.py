@@ -23,7 +23,8 @@ import pandas as pd
 import psutil
 from joblib.externals.loky import BrokenProcessPool
 
-from replicate import fingerprint, memory
+from replicate import fingerprint, memory, remote
+from replicate.cluster import Link
 from replicate.determinism import one_thread, same_sums
 from replicate.errors import StaleCode, UnitFailed
 from replicate.paths import unit_cache_dir
@@ -81,6 +82,7 @@ class Sweeper:
         jobs: worker processes; 1 runs in this process, as do units that compute on a GPU.
         data: ``{data set: hash}`` of what the units may read.
         cache: the folder of results.
+        link: the cluster that computes instead of this machine's processes.
     """
 
     paper: str
@@ -89,6 +91,7 @@ class Sweeper:
     jobs: int = 1
     data: Mapping[str, str] = field(default_factory=dict)
     cache: Path = field(default_factory=unit_cache_dir)
+    link: Link | None = None
 
     def __call__(self, unit: Unit, work: Iterable[tuple[Config, int]]) -> tuple[pd.DataFrame, Cost]:
         """Run ``unit`` for every (configuration, replicate) and return a tidy frame and its cost.
@@ -122,7 +125,7 @@ class Sweeper:
     def _ingredients(self, unit: Unit) -> dict[str, object]:
         """Everything but configuration and seed that a result depends on."""
         _refuse_stale_code(unit)
-        sources = fingerprint.module_sources(unit.__module__) or _own_source(unit)
+        sources = unit_sources(unit)
         versions = fingerprint.library_versions(unit.__module__)
         return {
             "unit": f"{unit.__module__}.{unit.__qualname__}",
@@ -141,6 +144,10 @@ class Sweeper:
         return Task(config, seed, fingerprint.digest(ingredients))
 
     def _compute(self, unit, todo, cache, group, base) -> Iterator[tuple[Task, UnitResult | str]]:
+        if self.link and todo:
+            for task, outcome in remote.compute(self.link, unit, todo, base):
+                yield task, _stored(task, outcome, cache, group, base)
+            return
         calls = (joblib.delayed(_run)(unit, t, self.device, cache, group, base) for t in todo)
         on_gpu = self.device == "cuda" and _takes_device(unit)
         jobs = 1 if on_gpu else min(self.jobs, len(todo))
@@ -182,17 +189,26 @@ def grid(**axes: Iterable[object]) -> list[dict[str, object]]:
 
 def _run(unit, task: Task, device: str, cache: UnitCache, group: str, base) -> tuple[Task, UnitResult | str]:
     """Compute one unit and store it at once; return a traceback instead when it raises."""
+    return task, _stored(task, measured(unit, task, device), cache, group, base)
+
+
+def measured(unit: Unit, task: Task, device: str) -> UnitResult | str:
+    """Compute one unit; return its rows and what they cost, or a traceback when it raises."""
     memory.reset_peak()
     wall, cpu = time.perf_counter(), time.process_time()
     try:
         extra = {"device": device} if _takes_device(unit) else {}
         rows = plain_rows(unit(deepcopy(task.config), task.seed, **extra))  # units may change their copy
     except Exception:
-        return task, traceback.format_exc()
-    result = UnitResult(rows, time.perf_counter() - wall, time.process_time() - cpu, memory.peak_mib())
-    seed = [task.seed.base, task.seed.replicate]
-    cache.store(group, task.key, result, {**base, "config": task.config, "seed": seed})
-    return task, result
+        return traceback.format_exc()
+    return UnitResult(rows, time.perf_counter() - wall, time.process_time() - cpu, memory.peak_mib())
+
+
+def _stored(task: Task, outcome: UnitResult | str, cache: UnitCache, group: str, base) -> UnitResult | str:
+    if isinstance(outcome, UnitResult):
+        seed = [task.seed.base, task.seed.replicate]
+        cache.store(group, task.key, outcome, {**base, "config": task.config, "seed": seed})
+    return outcome
 
 
 def _check_unit(unit: Unit) -> None:
@@ -215,10 +231,11 @@ def _takes_device(unit: Unit) -> bool:
     return "device" in inspect.signature(unit).parameters
 
 
-def _own_source(unit: Unit) -> dict[str, str]:
-    """Fingerprint a unit that lives outside the package by its own file."""
-    path = Path(inspect.getsourcefile(unit))
-    return {unit.__module__: fingerprint.digest(path.read_bytes())}
+def unit_sources(unit: Unit) -> dict[str, str]:
+    """Fingerprint the modules that a unit uses; one that lives outside the package by its own file."""
+    if found := fingerprint.module_sources(unit.__module__):
+        return found
+    return {unit.__module__: fingerprint.digest(Path(inspect.getsourcefile(unit)).read_bytes())}
 
 
 def _order(task: Task) -> tuple:

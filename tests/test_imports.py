@@ -26,3 +26,9 @@ def test_the_command_line_imports_no_heavy_package():
     heavy = {"torch", "scipy.stats", "scipy.optimize", "pandas", "matplotlib", "sklearn", "xgboost", "IPython"}
     done = subprocess.run([sys.executable, "-c", f"HEAVY = {heavy}\n{code}"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_without_a_cluster_nothing_of_dask_is_imported():
+    """Nobody pays for an engine that is not used; it need not even be installed."""
+    code = "import sys, replicate.run, replicate.running; sys.exit(bool({'dask', 'distributed'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
