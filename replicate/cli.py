@@ -71,16 +71,21 @@ def run(
     cluster: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Compute on a cluster: its cluster.yaml.")
     ] = None,
+    unit_seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop a unit of work after so long.")] = None,
+    unit_mib: Annotated[float | None, typer.Option(min=1, help="Stop a unit whose process takes more memory.")] = None,
     as_json: Json = False,
 ):
     """Bring results up to date: execute notebooks, write results/<preset>/, print the scorecard."""
     from replicate import cluster as clusters
     from replicate import running
+    from replicate.limits import Limits
 
     workers = clusters.read(cluster) if cluster else None
     asked = {"seed": seed, "jobs": jobs, "device": device, "assignments": p or [], "cluster": workers}
     chosen, broken = running.requests(paper, preset, **asked)
-    outcomes = running.run_all(chosen, console=err if as_json else out, force=force, cluster=workers)
+    limits = Limits(unit_seconds, unit_mib)
+    options = {"force": force, "cluster": workers, "limits": limits}
+    outcomes = running.run_all(chosen, console=err if as_json else out, **options)
     failed = [*broken, *(o for o in outcomes if o.state == "failed")]
     if as_json:
         print_json([running.as_json(o) for o in outcomes])

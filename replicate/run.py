@@ -26,6 +26,7 @@ from replicate import sweep as sweeps
 from replicate.claims import judge_all, scorecard
 from replicate.cluster import Link
 from replicate.errors import UserError, nearest
+from replicate.limits import Limits
 from replicate.measurement import Measurement
 from replicate.seeds import Seed
 
@@ -91,7 +92,8 @@ class Run:
     def units(self, unit: sweeps.Unit, work: Iterable[tuple[sweeps.Config, int]]) -> pd.DataFrame:
         """Run a unit for explicit (configuration, replicate) pairs; return the tidy rows."""
         data = {name: datasets.data_hash(name) for name in self.paper.datasets}
-        sweeper = sweeps.Sweeper(self.paper.slug, self.seed, self.device, self.jobs, data, link=self.link)
+        shared = {"link": self.link, "limits": Limits.from_environment()}
+        sweeper = sweeps.Sweeper(self.paper.slug, self.seed, self.device, self.jobs, data, **shared)
         frame, cost = sweeper(unit, work)
         self._costs[unit.__name__] = self._costs.get(unit.__name__, sweeps.Cost()) + cost
         return frame

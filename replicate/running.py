@@ -13,6 +13,7 @@ from replicate import paper as papers
 from replicate import parameters, paths, report, suite, sweep
 from replicate.cluster import Cluster
 from replicate.errors import PaperError, UserError, nearest
+from replicate.limits import NO_LIMITS, Limits
 from replicate.progress import Progress
 from replicate.suite import Outcome, Request
 
@@ -67,7 +68,12 @@ def _device(device: str, cluster: Cluster | None) -> str:
 
 
 def run_all(
-    chosen: list[Request], *, console: Console, force: bool = False, cluster: Cluster | None = None
+    chosen: list[Request],
+    *,
+    console: Console,
+    force: bool = False,
+    cluster: Cluster | None = None,
+    limits: Limits = NO_LIMITS,
 ) -> list[Outcome]:
     """Run the requests one after the other, each with all workers; a failure does not stop the rest.
 
@@ -75,6 +81,7 @@ def run_all(
     """
     needed = cluster is not None and (force or any(suite.why(request) for request in chosen))
     outcomes = []
+    chosen = [replace(request, limits=limits) for request in chosen]
     with _workers(cluster, console) if needed else nullcontext() as link:
         for request in chosen:
             request = replace(request, link=link)

@@ -20,6 +20,7 @@ import filelock
 from replicate import atomic, execute, ingredients, manifest, paths, progress
 from replicate.cluster import Link
 from replicate.errors import NotebookFailed, UserError
+from replicate.limits import Limits
 from replicate.paper import Paper
 from replicate.run import DIRECTORY, resolve
 
@@ -38,6 +39,7 @@ class Request:
         jobs: worker processes.
         overrides: parameters to replace in the preset.
         link: the cluster whose workers compute; None for this machine.
+        limits: what one unit of work may take.
     """
 
     paper: Paper
@@ -47,6 +49,7 @@ class Request:
     jobs: int = 1
     overrides: Mapping[str, object] = field(default_factory=dict)
     link: Link | None = None
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def name(self) -> str:
@@ -193,6 +196,7 @@ def _environment(request: Request, staging: Path, meter: Path) -> dict[str, str]
         "REPLICATE_ROOT": str(paths.project_root()),
         **progress.environment(meter),
         **(request.link.environment() if request.link else {}),
+        **request.limits.environment(),
     }
 
 

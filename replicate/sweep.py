@@ -27,6 +27,7 @@ from replicate import fingerprint, memory, remote
 from replicate.cluster import Link
 from replicate.determinism import one_thread, same_sums
 from replicate.errors import StaleCode, UnitFailed
+from replicate.limits import NO_LIMITS, Limits, UnitLimit, enforced
 from replicate.paths import unit_cache_dir
 from replicate.progress import Reporter
 from replicate.seeds import Seed
@@ -83,6 +84,7 @@ class Sweeper:
         data: ``{data set: hash}`` of what the units may read.
         cache: the folder of results.
         link: the cluster that computes instead of this machine's processes.
+        limits: what one unit may take on this machine.
     """
 
     paper: str
@@ -92,6 +94,7 @@ class Sweeper:
     data: Mapping[str, str] = field(default_factory=dict)
     cache: Path = field(default_factory=unit_cache_dir)
     link: Link | None = None
+    limits: Limits = field(default_factory=Limits)
 
     def __call__(self, unit: Unit, work: Iterable[tuple[Config, int]]) -> tuple[pd.DataFrame, Cost]:
         """Run ``unit`` for every (configuration, replicate) and return a tidy frame and its cost.
@@ -148,7 +151,8 @@ class Sweeper:
             for task, outcome in remote.compute(self.link, unit, todo, base):
                 yield task, _stored(task, outcome, cache, group, base)
             return
-        calls = (joblib.delayed(_run)(unit, t, self.device, cache, group, base) for t in todo)
+        shared = (self.device, cache, group, base, self.limits)
+        calls = (joblib.delayed(_run)(unit, t, *shared) for t in todo)
         on_gpu = self.device == "cuda" and _takes_device(unit)
         jobs = 1 if on_gpu else min(self.jobs, len(todo))
         if jobs <= 1:
@@ -187,18 +191,21 @@ def grid(**axes: Iterable[object]) -> list[dict[str, object]]:
     return configs
 
 
-def _run(unit, task: Task, device: str, cache: UnitCache, group: str, base) -> tuple[Task, UnitResult | str]:
-    """Compute one unit and store it at once; return a traceback instead when it raises."""
-    return task, _stored(task, measured(unit, task, device), cache, group, base)
+def _run(unit, task: Task, device, cache: UnitCache, group: str, base, limits) -> tuple[Task, UnitResult | str]:
+    """Compute one unit and store it at once; return why there is no result when it raises."""
+    return task, _stored(task, measured(unit, task, device, limits), cache, group, base)
 
 
-def measured(unit: Unit, task: Task, device: str) -> UnitResult | str:
+def measured(unit: Unit, task: Task, device: str, limits: Limits = NO_LIMITS) -> UnitResult | str:
     """Compute one unit; return its rows and what they cost, or a traceback when it raises."""
     memory.reset_peak()
     wall, cpu = time.perf_counter(), time.process_time()
     try:
         extra = {"device": device} if _takes_device(unit) else {}
-        rows = plain_rows(unit(deepcopy(task.config), task.seed, **extra))  # units may change their copy
+        with enforced(limits):
+            rows = plain_rows(unit(deepcopy(task.config), task.seed, **extra))  # units may change their copy
+    except UnitLimit as error:
+        return f"stopped: {error}"
     except Exception:
         return traceback.format_exc()
     return UnitResult(rows, time.perf_counter() - wall, time.process_time() - cpu, memory.peak_mib())
@@ -207,7 +214,10 @@ def measured(unit: Unit, task: Task, device: str) -> UnitResult | str:
 def _stored(task: Task, outcome: UnitResult | str, cache: UnitCache, group: str, base) -> UnitResult | str:
     if isinstance(outcome, UnitResult):
         seed = [task.seed.base, task.seed.replicate]
-        cache.store(group, task.key, outcome, {**base, "config": task.config, "seed": seed})
+        try:
+            cache.store(group, task.key, outcome, {**base, "config": task.config, "seed": seed})
+        except OSError as error:
+            return f"computed, but {cache.root} cannot be written ({error.strerror}): free some space and run again"
     return outcome
 
 

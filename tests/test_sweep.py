@@ -11,10 +11,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from replicate import fingerprint, sweep
 from replicate.errors import StaleCode, UnitFailed
+from replicate.limits import Limits
 from replicate.seeds import Seed
 from replicate.sweep import Cost, Sweeper, grid
 
@@ -100,6 +102,29 @@ def dies(config, seed):
     if config["i"] == 3 and Path(config["gate"]).exists():
         os.kill(os.getpid(), signal.SIGKILL)
     return [{"metric": "i", "value": config["i"]}]
+
+
+def hangs(config, seed):
+    log(config)
+    while config["i"] == 1:
+        try:
+            signal.pause()
+        except Exception:
+            pass
+    return [{"metric": "i", "value": config["i"]}]
+
+
+def grows(config, seed):
+    held = [bytearray(2**22) for _ in range(config["i"])]  # 4 MiB each
+    for block in held:
+        block[::4096] = b"x" * 1024
+    while config["i"] > 100:
+        signal.sigtimedwait([], 0.01)
+    return [{"metric": "i", "value": config["i"]}]
+
+
+def large(config, seed):
+    return [{"metric": "i", "value": config["i"], "text": "x" * config["size"]}]
 
 
 def factory():
@@ -333,6 +358,68 @@ def test_a_failing_unit_leaves_the_others_cached(units, sweeper, log, jobs):
     with pytest.raises(UnitFailed):
         sweeper()(units.fails_on_odd, todo)
     assert sorted(lines(log)) == ["1", "1", "3", "3"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_unit_that_hangs_is_stopped_and_the_rest_goes_on(units, sweeper, log, jobs):
+    """One configuration that never converges must not hold a night's run, whatever it catches."""
+    with pytest.raises(UnitFailed, match=r"(?s)1 of 4 units of hangs failed.*'i': 1.*took longer than 0\.5 s"):
+        sweeper(jobs=jobs, limits=Limits(seconds=0.5))(units.hangs, work(log=str(log)))
+    frame, cost = sweeper()(units.hangs, [w for w in work(log=str(log)) if w[0]["i"] != 1])
+    assert (frame["value"].tolist(), cost.computed) == ([0, 2, 3], 0)
+
+
+def test_a_unit_that_takes_too_much_memory_is_stopped(units, sweeper):
+    """The process would be killed, and take the others' work with it."""
+    small, huge = ({"i": 1}, 0), ({"i": 150}, 0)
+    allowed = psutil.Process().memory_info().rss / 2**20 + 300
+    with pytest.raises(UnitFailed, match=r"(?s)1 of 2 units of grows failed.*'i': 150.*MiB, more than"):
+        sweeper(limits=Limits(mib=allowed))(units.grows, [small, huge])
+    assert sweeper()(units.grows, [small])[1].computed == 0
+
+
+def test_limits_leave_units_within_them_alone(units, sweeper, tmp_path):
+    """The same bytes with and without; signal handlers are put back."""
+    before = signal.getsignal(signal.SIGUSR2)
+    free, _ = Sweeper("toy", cache=tmp_path / "free")(units.noise, work())
+    limited, _ = sweeper(limits=Limits(60, 1e6))(units.noise, work())
+    assert csv(free) == csv(limited)
+    assert signal.getsignal(signal.SIGUSR2) == before
+    assert Limits.from_environment() == Limits()
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(2.5), Limits(None, 100), Limits(1, 2)])
+def test_limits_travel_through_the_environment(limits, monkeypatch):
+    """Kernels are other processes."""
+    for name, value in limits.environment().items():
+        monkeypatch.setenv(name, value)
+    assert Limits.from_environment() == limits
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mount a file system of 256 kB; skip where that is not allowed."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(units, small_disk, tmp_path):
+    """What was stored stays, what was not is named; with space again the result is the undisturbed one."""
+    todo = work(8, size=50_000)
+    with pytest.raises(UnitFailed, match=r"(?s)units of large failed.*cannot be written \(No space left on device\)"):
+        Sweeper("toy", cache=small_disk)(units.large, todo)
+    kept = cached(small_disk)
+    assert 1 <= len(kept) < 8
+    assert {p for p in small_disk.rglob("*") if p.is_file()} == set(kept)
+    subprocess.run(["mount", "-o", "remount,size=4m", small_disk], check=True)
+    frame, cost = Sweeper("toy", cache=small_disk)(units.large, todo)
+    assert cost.computed == 8 - len(kept)
+    assert csv(frame) == csv(Sweeper("toy", cache=tmp_path / "cache")(units.large, todo)[0])
 
 
 def test_many_failures_stay_readable(units, sweeper):
