@@ -10,6 +10,7 @@ from rich.console import Console
 from replicate import device as devices
 from replicate import paper as papers
 from replicate import parameters, paths, report, suite, sweep
+from replicate.claim import ALL_PRESETS
 from replicate.errors import PaperError, UserError, nearest
 from replicate.progress import Progress
 from replicate.suite import Outcome, Request
@@ -31,8 +32,8 @@ def requests(
     Raises:
         UserError: unknown paper, preset, device or parameter (names the nearest), or parameters for 'all'.
     """
-    if preset not in papers.PRESETS:
-        raise UserError(f"unknown preset {preset!r}: {nearest(preset, papers.PRESETS)}")
+    if preset not in ALL_PRESETS:
+        raise UserError(f"unknown preset {preset!r}: {nearest(preset, ALL_PRESETS)}")
     if paper == "all" and assignments:
         raise UserError("-p changes one paper's parameter: name the paper instead of 'all'")
     if paper != "all" and paper not in papers.slugs():
@@ -47,6 +48,8 @@ def requests(
                 raise
             broken.append(Broken(slug, str(error)))
             continue
+        if paper == "all" and preset not in loaded.presets:
+            continue  # a preset that only some papers have
         known = loaded.preset(preset).parameters
         overrides = parameters.parse_assignments(list(assignments), known, slug=slug)
         chosen.append(Request(loaded, preset, seed, resolved, workers, overrides))

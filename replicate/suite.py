@@ -22,7 +22,7 @@ from replicate.errors import NotebookFailed, UserError
 from replicate.paper import Paper
 from replicate.run import DIRECTORY, resolve
 
-CELL_TIMEOUT = {"smoke": 300, "default": 3600, "paper": None}  # seconds a cell may take
+CELL_TIMEOUT = {"smoke": 300, "default": 3600, "overnight": None, "paper": None}  # seconds a cell may take
 
 
 @dataclass(frozen=True)
@@ -186,6 +186,7 @@ def _environment(request: Request, staging: Path, meter: Path) -> dict[str, str]
     return {
         DIRECTORY: str(staging),
         "REPLICATE_JOBS": str(request.jobs),
+        "OMP_WAIT_POLICY": "passive",  # threads that wait for each other leave their core to other programs
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # matrix products on a GPU repeat bit for bit only with this
         "REPLICATE_ROOT": str(paths.project_root()),
         **progress.environment(meter),
