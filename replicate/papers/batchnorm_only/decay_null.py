@@ -37,16 +37,17 @@ def matched_decay(rates: Sequence[float], kappa: float, *, momentum: float = 0.9
     Close to ``-ln(kappa) (1 - momentum) / sum(rates)``; the smallest such decay, since large ones overshoot zero.
 
     Raises:
-        ValueError: kappa not in (0, 1), or no decay up to ten times that estimate shrinks so far.
+        ValueError: kappa not in (0, 1), or rates at which nothing shrinks.
     """
     if not 0 < kappa < 1:
         raise ValueError(f"the shrink factor is {kappa}; it must lie strictly between 0 and 1")
+
+    if not np.sum(rates) > 0:
+        raise ValueError(f"all {len(rates)} rates are zero: no decay shrinks anything")
 
     def left(decay: float) -> float:
         return shrink_factor(rates, decay=decay, momentum=momentum)
 
     candidates = -np.log(kappa) * (1 - momentum) / np.sum(rates) * np.geomspace(0.1, 10, 100)
-    enough = next((i for i, decay in enumerate(candidates) if left(decay) < kappa), None)
-    if not enough:
-        raise ValueError(f"no decay shrinks to {kappa:g} over {len(rates)} steps: train longer or at higher rates")
+    enough = next(i for i, decay in enumerate(candidates) if left(decay) < kappa)
     return float(brentq(lambda decay: left(decay) - kappa, candidates[enough - 1], candidates[enough], xtol=1e-15))
