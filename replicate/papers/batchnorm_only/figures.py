@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from replicate.drawing import finish
 
@@ -157,7 +158,8 @@ def _published(axes: Axes, axis: str) -> None:
                 "linewidth": 0.5,
                 "alpha": 0.8,
             }
-            axes.plot(group[axis], group["accuracy"], color=COLOURS[condition], **style)
+            label = f"{LABELS[condition]}, paper"
+            axes.plot(group[axis], group["accuracy"], color=COLOURS[condition], **style, label=label)
 
 
 def learning_curves(curves: pd.DataFrame, networks: Networks) -> Figure | None:
@@ -184,6 +186,7 @@ def learning_curves(curves: pd.DataFrame, networks: Networks) -> Figure | None:
             style = {"marker": marker, "fillstyle": "none", "markersize": 5, "linestyle": "none"}
             if len(rows):
                 axes.plot(rows["epoch"], rows["accuracy"], color=COLOURS[condition], **style, label=source)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="epoch", ylabel="accuracy in %", title=f"ResNet-{depth}, {networks.dataset}")
     axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
     return finish(figure)
