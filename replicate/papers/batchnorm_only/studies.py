@@ -34,6 +34,7 @@ RESNETS = (
 )
 VGGS = (11, 13, 16, 19)
 _FILES = {CANONICAL: "images/cifar-10-python.tar.gz", JPEG: "images/cifar10_jpeg.npz"}
+_VGG_CONDITIONS = ("all", "bn", "random_k")  # it has no shortcuts
 _PROBED = ("bn", "all")  # conditions whose gammas and features are looked at
 _PAPER = {"schedule": "steps", "epochs": 160, "rate": 0.1, "decay": 1e-4, "steps_per_epoch": 391, "drops": [80, 120]}
 _IMAGENET = {"epochs": 90, "rate": 0.4, "steps_per_epoch": 1252, "drops": [30, 60, 80], "warmup": 5}
@@ -107,7 +108,7 @@ def networks(run) -> pd.DataFrame:
     configs += [base(run, disabled=share) for share in s.disabled]
     configs += [base(run, condition=name, decay=decay) for name in s.decay_conditions for decay in decays(run)]
     configs += [base(run, norms=name) for name in s.norms]
-    configs += [base(run, family="vgg", depth=d, condition=name) for d in s.vggs for name in s.depth_conditions]
+    configs += [base(run, family="vgg", depth=d, condition=name) for d in s.vggs for name in _VGG_CONDITIONS]
     return _plain(run.sweep(ex.training, configs, replicates=s.seeds))
 
 
