@@ -64,3 +64,38 @@ def small_gammas(networks: Networks) -> pd.DataFrame:
         share = 100 * group["value"].mean()
         found.append((depth, LABELS[condition], decay, f"{share:.1f}", f"{accuracy:.1f}", len(group)))
     return pd.DataFrame(found, columns=["depth", "trained", "decay", "|gamma| < 0.01 in %", "accuracy %", "seeds"])
+
+
+def margins(networks: Networks) -> pd.DataFrame:
+    """Return by how many points BatchNorm only is ahead of (or behind) every other condition, paired by seed."""
+    found = []
+    for condition in LABELS:
+        margin = networks.margin({}, {"condition": condition}) if condition != "bn" else None
+        if margin is not None:
+            interval = f"{margin.ci_low:.1f} to {margin.ci_high:.1f}" if margin.n_seeds > 1 else "one seed"
+            found.append((LABELS[condition], f"{margin.estimate:+.1f}", interval, margin.n_seeds))
+    return pd.DataFrame(found, columns=["BatchNorm only minus", "points", "95 % interval", "seeds"])
+
+
+def spread(lottery: pd.DataFrame) -> pd.DataFrame:
+    """Return standard deviations in points due to start weights, to data order, and to what is left of the pair.
+
+    Two-way layout without repetition: mean squares of rows and columns minus that of the rest, over the levels
+    (Searle, Casella, McCulloch 1992, ch. 4); negative estimates are 0.
+    """
+    rows = where(lottery, metric="accuracy", split="test")
+    if rows.empty:
+        return pd.DataFrame()
+    rows = rows[rows["step"] == rows["epochs"]]
+    table = 100 * rows.pivot(index="init", columns="order", values="value")
+    n, m = table.shape
+    centred = table - table.to_numpy().mean()
+    by_start, by_order = centred.mean(axis=1), centred.mean(axis=0)
+    rest = centred.sub(by_start, axis=0).sub(by_order, axis=1)
+    noise = (rest**2).to_numpy().sum() / ((n - 1) * (m - 1))
+    parts = {
+        "start weights": (m * (by_start**2).sum() / (n - 1) - noise) / m,
+        "data order": (n * (by_order**2).sum() / (m - 1) - noise) / n,
+        "the pair": noise,
+    }
+    return pd.DataFrame({"standard deviation in points": {k: f"{max(v, 0.0) ** 0.5:.2f}" for k, v in parts.items()}})

@@ -211,6 +211,21 @@ def test_tables_of_the_lesson():
     assert lesson.matched(found.frame) == 1e-4
 
 
+def test_differences_of_the_lesson_are_paired():
+    """As many rows as there are other conditions, signs as in the sentence."""
+    table = lesson.margins(networks(training([40, 50, 60]), training([30, 40, 50], condition="output")))
+    assert table.to_numpy().tolist() == [["output only", "+10.0", "10.0 to 10.0", 3]]
+    assert lesson.margins(Networks(pd.DataFrame(), depth=14, decay=1e-4, dataset="toy")).empty
+
+
+def test_the_spread_of_a_crossed_design_is_split():
+    """Start weights shift accuracy by 0, 3, 6 points, data orders by 0, 1: nothing is left for the pair."""
+    rows = [row for i in range(3) for j in range(2) for row in training([30 + 3 * i + j], init=i, order=j)]
+    found = lesson.spread(pd.DataFrame(rows))["standard deviation in points"]
+    assert found.to_dict() == {"start weights": "3.00", "data order": "0.71", "the pair": "0.00"}
+    assert lesson.spread(pd.DataFrame()).empty
+
+
 def test_published_values_of_the_paper_and_of_others_are_kept_apart():
     """A re-run must never be drawn as the paper."""
     paper = published.of_paper(published.accuracies(), depth=14, width=1, condition="bn")
