@@ -104,6 +104,7 @@ def _live(request: Request, console: Console):
                 left = progress.seconds_left()
                 words = "" if left is None else f"about {_duration(left)} left in this experiment"
                 text = f"{request.name}: {progress.experiment}"
+                words = progress.training if progress.training and progress.total - progress.done <= 2 else words
                 bars.update(task, description=text, completed=progress.done, total=progress.total, left=words)
 
         yield show

@@ -160,7 +160,8 @@ def _execute(request: Request, staging: Path, on_poll) -> None:
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "ingredients": before,
     }
-    meter.unlink(missing_ok=True)
+    for file in (meter, progress.training_file(meter)):
+        file.unlink(missing_ok=True)
     final.pop("files", None)
     manifest.write(staging, final)
     _publish(staging, request.target)

@@ -23,11 +23,10 @@ import pandas as pd
 import psutil
 from joblib.externals.loky import BrokenProcessPool
 
-from replicate import fingerprint, memory
+from replicate import fingerprint, memory, progress
 from replicate.determinism import one_thread, same_sums
 from replicate.errors import StaleCode, UnitFailed
 from replicate.paths import unit_cache_dir
-from replicate.progress import Reporter
 from replicate.seeds import Seed
 from replicate.unit_cache import Row, UnitCache, UnitResult, plain_items, plain_rows
 
@@ -103,14 +102,14 @@ class Sweeper:
         base = self._ingredients(unit)
         tasks = list({t.key: t for t in (self._task(base, c, r) for c, r in work)}.values())
         cache, group = UnitCache(self.cache), f"{self.paper}/{unit.__name__}"
-        progress = Reporter(unit.__name__, len(tasks))
+        reporter = progress.Reporter(unit.__name__, len(tasks))
         results = {t.key: hit for t in tasks if (hit := cache.load(group, t.key))}
         for _ in results:
-            progress.advance(cached=True)
+            reporter.advance(cached=True)
         todo = [t for t in tasks if t.key not in results]
         failures = []
         for task, outcome in self._compute(unit, todo, cache, group, base):
-            progress.advance()
+            reporter.advance()
             if isinstance(outcome, UnitResult):
                 results[task.key] = outcome
             else:
@@ -183,6 +182,7 @@ def grid(**axes: Iterable[object]) -> list[dict[str, object]]:
 def _run(unit, task: Task, device: str, cache: UnitCache, group: str, base) -> tuple[Task, UnitResult | str]:
     """Compute one unit and store it at once; return a traceback instead when it raises."""
     memory.reset_peak()
+    progress.follow_trainings()
     wall, cpu = time.perf_counter(), time.process_time()
     try:
         extra = {"device": device} if _takes_device(unit) else {}
