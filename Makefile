@@ -89,4 +89,4 @@ help:  ## this list
 	@grep -hE '^[a-z$$()A-Z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^\$$\(PAPERS\)/<slug>/; s/:.*  ## (<slug>: )?/\t/' | \
 	  while IFS=$$'\t' read -r target text; do printf '  make %-10s %s\n' "$$target" "$$text"; done
 	@echo "  papers: $(PAPERS)"
-	@echo "  options: PRESET=smoke|default|paper  JOBS=n  DEVICE=auto|cpu|cuda  PYTHON=python3.12"
+	@echo "  options: PRESET=smoke|default|overnight|paper  JOBS=n  DEVICE=auto|cpu|cuda  PYTHON=python3.12"

@@ -12,6 +12,7 @@ import typer
 
 from replicate import paper as papers
 from replicate import paths
+from replicate.claim import ALL_PRESETS
 from replicate.cli_data import data_app
 from replicate.cli_output import Json, err, out, print_json
 from replicate.errors import DataError, NotebookFailed, PaperError, UserError
@@ -208,8 +209,8 @@ def _chosen(paper: str, preset: str) -> list[str]:
 
 def papers_preset(name: str) -> str:
     """Return the preset's name, refusing unknown ones."""
-    if name not in papers.PRESETS:
-        raise UserError(f"unknown preset {name!r}: {papers.nearest(name, papers.PRESETS)}")
+    if name not in ALL_PRESETS:
+        raise UserError(f"unknown preset {name!r}: {papers.nearest(name, ALL_PRESETS)}")
     return name
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from replicate.claim import PRESETS, Claim, Number, Strict, Text, Whole, names
+from replicate.claim import PRESETS, Claim, Number, PresetName, Strict, Text, Whole, names
 from replicate.errors import PaperError, UserError, nearest
 from replicate.paths import notebooks_dir, papers_dir
 
@@ -78,7 +78,7 @@ class Paper(Strict):
     datasets: tuple[str, ...] = Field((), description="registry data sets whose hashes the results depend on")
     citation: Citation
     claims: tuple[Claim, ...]
-    presets: dict[Literal["smoke", "default", "paper"], Preset]
+    presets: dict[PresetName, Preset]
     deviations: tuple[Deviation, ...] = ()
     corrections: tuple[Correction, ...] = ()
     compare: tuple[Tolerance, ...] = ()

@@ -3,7 +3,9 @@
 Bars inside a headless kernel are invisible and end up in stored outputs, so nothing is printed there.
 """
 
+import contextlib
 import json
+import logging
 import os
 import time
 from dataclasses import asdict, dataclass
@@ -12,18 +14,21 @@ from pathlib import Path
 from replicate import atomic
 
 _VARIABLE = "REPLICATE_PROGRESS"
+_TRAININGS = "replicate.training"  # the logger of epochs
 _EVERY = 0.2  # seconds between writes; a reader polls at the same rate
 
 
 @dataclass
 class Progress:
-    """State of one experiment: units done (of which cached) out of total, and since when (epoch s)."""
+    """State of one experiment: units done (of which cached) out of total, since when (epoch s), and the last line of a
+    training that takes long: its epoch, images/s and time left."""
 
     experiment: str
     total: int
     done: int = 0
     cached: int = 0
     started: float = 0.0
+    training: str = ""
 
     def seconds_left(self, now: float | None = None) -> float | None:
         """Return the time left at the present rate, or None before the first computed unit."""
@@ -58,12 +63,39 @@ class Reporter:
         atomic.write_json(self._path, asdict(self.state))
 
 
+class _Trainings(logging.Handler):
+    """Keeps the last line that a training logged, in a file beside the progress."""
+
+    def __init__(self, path: Path):
+        super().__init__(logging.INFO)
+        self._path = path
+
+    def emit(self, record: logging.LogRecord) -> None:
+        atomic.write_text(self._path, record.getMessage())
+
+
+def follow_trainings() -> None:
+    """Let trainings in this process report their epochs, if ``$REPLICATE_PROGRESS`` is set; once per process."""
+    target, log = os.environ.get(_VARIABLE), logging.getLogger(_TRAININGS)
+    if target and not any(isinstance(handler, _Trainings) for handler in log.handlers):
+        log.addHandler(_Trainings(training_file(Path(target))))
+        log.setLevel(logging.INFO)
+
+
+def training_file(path: Path) -> Path:
+    """Return where the last line of a training is kept, for the progress in ``path``."""
+    return path.with_suffix(".training")
+
+
 def read(path: Path) -> Progress | None:
     """Return the progress last written to ``path``, or None when there is none yet."""
     try:
-        return Progress(**json.loads(path.read_text()))
+        state = Progress(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):
         return None
+    with contextlib.suppress(OSError):
+        state.training = training_file(path).read_text()
+    return state
 
 
 def environment(path: Path) -> dict[str, str]:

@@ -41,7 +41,7 @@ class Run:
 
     Args:
         slug: the paper's name.
-        preset: ``smoke``, ``default`` or ``paper``; ``$REPLICATE_PRESET`` is not consulted.
+        preset: ``smoke``, ``default``, ``paper``, or ``overnight`` where there is one; no variable is consulted.
         seed: base seed of every random stream.
         device: ``auto``, ``cpu`` or ``cuda``.
         jobs: worker processes; None = ``$REPLICATE_JOBS`` or all cores.

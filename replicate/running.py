@@ -11,6 +11,7 @@ from replicate import cluster as clusters
 from replicate import device as devices
 from replicate import paper as papers
 from replicate import parameters, paths, report, suite, sweep
+from replicate.claim import ALL_PRESETS
 from replicate.cluster import Cluster
 from replicate.errors import PaperError, UserError, nearest
 from replicate.limits import NO_LIMITS, Limits
@@ -36,8 +37,8 @@ def requests(
     Raises:
         UserError: unknown paper, preset, device or parameter (names the nearest), or parameters for 'all'.
     """
-    if preset not in papers.PRESETS:
-        raise UserError(f"unknown preset {preset!r}: {nearest(preset, papers.PRESETS)}")
+    if preset not in ALL_PRESETS:
+        raise UserError(f"unknown preset {preset!r}: {nearest(preset, ALL_PRESETS)}")
     if paper == "all" and assignments:
         raise UserError("-p changes one paper's parameter: name the paper instead of 'all'")
     if paper != "all" and paper not in papers.slugs():
@@ -52,6 +53,8 @@ def requests(
                 raise
             broken.append(Broken(slug, str(error)))
             continue
+        if paper == "all" and preset not in loaded.presets:
+            continue  # a preset that only some papers have
         known = loaded.preset(preset).parameters
         overrides = parameters.parse_assignments(list(assignments), known, slug=slug)
         chosen.append(Request(loaded, preset, seed, resolved, workers, overrides))
@@ -135,6 +138,7 @@ def _live(request: Request, console: Console):
                 left = progress.seconds_left()
                 words = "" if left is None else f"about {_duration(left)} left in this experiment"
                 text = f"{request.name}: {progress.experiment}"
+                words = progress.training if progress.training and progress.total - progress.done <= 2 else words
                 bars.update(task, description=text, completed=progress.done, total=progress.total, left=words)
 
         yield show

@@ -24,7 +24,7 @@ from replicate.limits import Limits
 from replicate.paper import Paper
 from replicate.run import DIRECTORY, resolve
 
-CELL_TIMEOUT = {"smoke": 300, "default": 3600, "paper": None}  # seconds a cell may take
+CELL_TIMEOUT = {"smoke": 300, "default": 3600, "overnight": None, "paper": None}  # seconds a cell may take
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,8 @@ def _execute(request: Request, staging: Path, on_poll) -> None:
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "ingredients": before,
     }
-    meter.unlink(missing_ok=True)
+    for file in (meter, progress.training_file(meter)):
+        file.unlink(missing_ok=True)
     final.pop("files", None)
     manifest.write(staging, final)
     _publish(staging, request.target)
@@ -192,6 +193,7 @@ def _environment(request: Request, staging: Path, meter: Path) -> dict[str, str]
     return {
         DIRECTORY: str(staging),
         "REPLICATE_JOBS": str(request.jobs),
+        "OMP_WAIT_POLICY": "passive",  # threads that wait for each other leave their core to other programs
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # matrix products on a GPU repeat bit for bit only with this
         "REPLICATE_ROOT": str(paths.project_root()),
         **progress.environment(meter),

@@ -23,13 +23,12 @@ import pandas as pd
 import psutil
 from joblib.externals.loky import BrokenProcessPool
 
-from replicate import fingerprint, memory, remote
+from replicate import fingerprint, memory, progress, remote
 from replicate.cluster import Link
 from replicate.determinism import one_thread, same_sums
 from replicate.errors import StaleCode, UnitFailed
 from replicate.limits import NO_LIMITS, Limits, UnitLimit, enforced
 from replicate.paths import unit_cache_dir
-from replicate.progress import Reporter
 from replicate.seeds import Seed
 from replicate.unit_cache import Row, UnitCache, UnitResult, plain_items, plain_rows
 
@@ -109,14 +108,14 @@ class Sweeper:
         base = self._ingredients(unit)
         tasks = list({t.key: t for t in (self._task(base, c, r) for c, r in work)}.values())
         cache, group = UnitCache(self.cache), f"{self.paper}/{unit.__name__}"
-        progress = Reporter(unit.__name__, len(tasks))
+        reporter = progress.Reporter(unit.__name__, len(tasks))
         results = {t.key: hit for t in tasks if (hit := cache.load(group, t.key))}
         for _ in results:
-            progress.advance(cached=True)
+            reporter.advance(cached=True)
         todo = [t for t in tasks if t.key not in results]
         failures = []
         for task, outcome in self._compute(unit, todo, cache, group, base):
-            progress.advance()
+            reporter.advance()
             if isinstance(outcome, UnitResult):
                 results[task.key] = outcome
             else:
@@ -199,6 +198,7 @@ def _run(unit, task: Task, device, cache: UnitCache, group: str, base, limits) -
 def measured(unit: Unit, task: Task, device: str, limits: Limits = NO_LIMITS) -> UnitResult | str:
     """Compute one unit; return its rows and what they cost, or a traceback when it raises."""
     memory.reset_peak()
+    progress.follow_trainings()
     wall, cpu = time.perf_counter(), time.process_time()
     try:
         extra = {"device": device} if _takes_device(unit) else {}

@@ -1,6 +1,8 @@
 """Progress is a small file: right counts, few writes, harmless when unreadable."""
 
 import json
+import logging
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +62,26 @@ def test_an_unreadable_file_is_no_progress_yet(tmp_path, content):
     if content is not None:
         (tmp_path / "p.json").write_text(content)
     assert progress.read(tmp_path / "p.json") is None
+
+
+def test_a_long_training_tells_its_epochs(meter):
+    """One unit of an hour would otherwise show 0 of 1 until its end; images/s and time left are what people ask for."""
+    log = logging.getLogger("replicate.training")
+    Reporter("overnight", 1)
+    assert progress.read(meter).training == ""
+    try:
+        progress.follow_trainings()
+        progress.follow_trainings()
+        assert len(log.handlers) == 1
+        log.info("epoch %d of %d: 2,100 images/s, 55.0 min left", 12, 160)
+        assert progress.read(meter).training == "epoch 12 of 160: 2,100 images/s, 55.0 min left"
+    finally:
+        log.handlers.clear()
+
+
+def test_without_a_runner_trainings_are_not_followed(monkeypatch):
+    """In a notebook that somebody works in nothing is written."""
+    (variable,) = progress.environment(Path("p.json"))
+    monkeypatch.delenv(variable, raising=False)
+    progress.follow_trainings()
+    assert not logging.getLogger("replicate.training").handlers

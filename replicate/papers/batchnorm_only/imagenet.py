@@ -1,0 +1,162 @@
+"""Train on ImageNet under one condition, on one or several GPUs: Lightning Fabric, one process a device.
+
+Each process sees its share of the images and normalises by its share of the batch; gradients are averaged. Only what
+is trained has gradients to exchange: BatchNorm only sends next to nothing. We never ran it on ImageNet itself.
+"""
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+
+from replicate.checkpoint import Checkpoint
+from replicate.errors import DataError
+from replicate.resumable import Diverged
+from replicate.schedules import step_drops
+
+from .conditions import Selection
+
+log = logging.getLogger("replicate.training")
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The paper's training on ImageNet.
+
+    Args:
+        epochs, batch: passes, and images a step over all processes together.
+        rate: peak; a tenth after each epoch of ``drops``; rising linearly over the first ``warmup`` epochs.
+        momentum, decay: of SGD; the decay holds for gamma and beta too.
+    """
+
+    epochs: int = 90
+    batch: int = 1024
+    rate: float = 0.4
+    drops: tuple[int, ...] = (30, 60, 80)
+    warmup: int = 5
+    momentum: float = 0.9
+    decay: float = 1e-4
+
+
+def folders(root: Path) -> tuple[Dataset, Dataset]:
+    """Return training and validation images of ``root/train/<class>/*`` and ``root/val/<class>/*``, transformed.
+
+    Training: a crop of 10 to 100 % of the area with sides 4 : 5 to 5 : 4, resized to 224, mirrored at random;
+    validation: the shorter side 256, the middle 224.
+
+    Raises:
+        DataError: a folder is missing; says which layout is wanted.
+    """
+    from torchvision import datasets  # seconds to import
+    from torchvision import transforms as t
+
+    for part in ("train", "val"):
+        if not (root / part).is_dir():
+            raise DataError(
+                f"no folder {root / part}: ImageNet-1k is wanted as {root}/train/<class>/*.JPEG and val/<class>/*.JPEG"
+            )
+    last = [t.ToTensor(), t.Normalize(MEAN, STD)]
+    crop = t.RandomResizedCrop(224, scale=(0.1, 1.0), ratio=(0.8, 1.25))
+    train = t.Compose([crop, t.RandomHorizontalFlip(), *last])
+    test = t.Compose([t.Resize(256), t.CenterCrop(224), *last])
+    return datasets.ImageFolder(root / "train", train), datasets.ImageFolder(root / "val", test)
+
+
+def train(
+    fabric: Fabric,
+    model: nn.Module,
+    selection: Selection,
+    images: Dataset,
+    recipe: Recipe,
+    *,
+    seed: int,
+    workers: int = 0,
+    checkpoint: Checkpoint | None = None,
+) -> tuple[nn.Module, list[float]]:
+    """Train in every process of a launched Fabric; return the wrapped model and the mean loss of each epoch.
+
+    Args:
+        fabric: launched; its precision ("32-true", "bf16-mixed") and devices hold.
+        model, selection: on the CPU, the same in every process; what is trained of it.
+        images: map-style data set of (input, label).
+        recipe: batch is divided by the number of processes.
+        seed: of the order of images; augmentations draw from torch's generators.
+        workers: of each process's DataLoader.
+        checkpoint: written by the first process after every epoch, read by all.
+
+    Raises:
+        ValueError: a batch that the processes cannot share evenly.
+        Diverged: the loss is not a finite number.
+    """
+    if recipe.batch % fabric.world_size:
+        raise ValueError(
+            f"a batch of {recipe.batch} cannot be shared by {fabric.world_size} processes: take a multiple"
+        )
+    optimizer = selection.sgd(lr=recipe.rate, momentum=recipe.momentum, weight_decay=recipe.decay)
+    state = checkpoint.load() if checkpoint else None
+    if state:
+        model.load_state_dict(state["model"])
+    wrapped, optimizer = fabric.setup(model, optimizer)
+    if state:
+        optimizer.load_state_dict(state["optimizer"])
+    order = torch.Generator()
+    loader = DataLoader(images, recipe.batch // fabric.world_size, shuffle=True, num_workers=workers, generator=order)
+    loader = fabric.setup_dataloaders(loader)
+    factor = step_drops([d * len(loader) for d in recipe.drops], warmup=recipe.warmup * len(loader))
+    losses = state["losses"] if state else []
+    for epoch in range(len(losses), recipe.epochs):
+        order.manual_seed(seed + epoch)
+        if hasattr(loader.sampler, "set_epoch"):
+            loader.sampler.set_epoch(seed + epoch)
+        losses.append(_epoch(fabric, wrapped, optimizer, selection, loader, recipe, factor, epoch * len(loader)))
+        if fabric.global_rank == 0 and checkpoint:
+            checkpoint.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "losses": losses})
+        fabric.barrier()
+        log.info("epoch %d of %d: loss %.4g", epoch + 1, recipe.epochs, losses[-1])
+    return wrapped, losses
+
+
+def _epoch(fabric, model, optimizer, selection, loader, recipe: Recipe, factor, step: int) -> float:
+    model.train()
+    total = torch.zeros((), device=fabric.device)
+    for inputs, labels in loader:
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.rate * factor(step)
+        loss = F.cross_entropy(model(inputs).float(), labels)
+        optimizer.zero_grad(set_to_none=True)
+        fabric.backward(loss)
+        selection.mask_gradients(recipe.decay)
+        optimizer.step()
+        total += loss.detach()
+        step += 1
+    mean = float(fabric.all_reduce(total / len(loader), reduce_op="mean"))
+    if not math.isfinite(mean):
+        raise Diverged(f"the loss became {mean} before step {step}: lower the rate, or warm up for longer")
+    return mean
+
+
+@torch.no_grad()
+def top_accuracies(
+    fabric: Fabric, model: nn.Module, images: Dataset, *, batch: int, ks: Sequence[int] = (1, 5), workers: int = 0
+) -> dict[int, float]:
+    """Return for each k the share of images whose label is among the k largest outputs, over all processes.
+
+    Where the images cannot be shared evenly the last ones are counted twice, as the distributed sampler repeats them.
+    """
+    model.eval()
+    loader = fabric.setup_dataloaders(DataLoader(images, batch, num_workers=workers))
+    hits, seen = torch.zeros(len(ks), device=fabric.device), torch.zeros((), device=fabric.device)
+    for inputs, labels in loader:
+        ranked = model(inputs).topk(max(ks), dim=1).indices == labels[:, None]
+        hits += torch.stack([ranked[:, :k].any(1).sum() for k in ks])
+        seen += len(labels)
+    hits, seen = fabric.all_reduce(hits, reduce_op="sum"), fabric.all_reduce(seen, reduce_op="sum")
+    return dict(zip(ks, (hits / seen).tolist(), strict=True))
