@@ -2,8 +2,8 @@
 
 from .contrastive import MovingAverage, anchor_loss, clip_loss, differences
 from .dro import dual, dual_curvature, dual_slope, rho_for_entropy, target_entropy, temper
-from .exact_temperature import exact_temperature
-from .robust_cross_entropy import robust_cross_entropy, tempered_cross_entropy
+from .robust_loss import robust_cross_entropy, tempered_cross_entropy
+from .temperature_solver import exact_temperature
 from .tempnet import ContrastiveTempNet, TempNet
 
 __all__ = [

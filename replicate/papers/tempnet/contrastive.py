@@ -72,6 +72,14 @@ class MovingAverage:
         self.gamma = gamma
         self.log_u = torch.full((anchors,), math.nan, device=device, dtype=dtype)
 
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the states, for a checkpoint."""
+        return {"log_u": self.log_u}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Put the states back."""
+        self.log_u = state["log_u"].to(self.log_u)
+
     @torch.no_grad()
     def update(self, index: Tensor, log_g: Tensor) -> Tensor:
         """Mix the batch's log g ``(B,)`` into the states of its anchors; return their new log u ``(B,)``."""

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from replicate.checkpoint import Checkpoint
 
@@ -64,6 +65,16 @@ def warm_cosine(steps: int, *, warm_up: int, floor: float = 0.1) -> Callable[[in
     return factor
 
 
+class Stateful(Protocol):
+    """What can be saved and put back: modules, optimisers, moving averages."""
+
+    def state_dict(self) -> dict:
+        """Return everything that changes."""
+
+    def load_state_dict(self, state: dict) -> object:
+        """Put it back."""
+
+
 class Progress:
     """Where a training stands on disk; without a checkpoint it starts at 0 and keeps nothing.
 
@@ -75,33 +86,32 @@ class Progress:
     def __init__(self, checkpoint: Checkpoint | None = None, every: int = 0):
         self.checkpoint, self.every = checkpoint, every
 
-    def resume(self, modules: Sequence[nn.Module], parts: Sequence[Part], generators: Sequence[torch.Generator]) -> int:
-        """Put back what was saved and return the step to go on from, 0 without a file."""
-        self._kept = modules, parts, generators
+    def resume(self, stateful: Sequence[Stateful], generators: Sequence[torch.Generator], log: list[dict]) -> int:
+        """Put back what was saved and return the step to go on from, 0 without a file.
+
+        Args:
+            stateful: models, optimisers and whatever else has ``state_dict`` and ``load_state_dict``.
+            generators: of data order, dropout, augmentation.
+            log: rows recorded so far; extended in place.
+        """
+        self._kept = stateful, generators, log
         state = self.checkpoint.load() if self.checkpoint else None
         if state is None:
             return 0
-        for module, saved in zip(modules, state["modules"], strict=True):
-            module.load_state_dict(saved)
-        for part, saved in zip(parts, state["optimizers"], strict=True):
-            part.optimizer.load_state_dict(saved)
+        for owner, saved in zip(stateful, state["states"], strict=True):
+            owner.load_state_dict(saved)
         for generator, saved in zip(generators, state["generators"], strict=True):
-            generator.set_state(saved)
+            generator.set_state(saved.cpu())
+        log.extend(state["log"])
         return state["step"]
 
     def passed(self, step: int) -> None:
         """Save after every ``every`` steps; ``step`` is the number of those done."""
         if not (self.checkpoint and self.every and step % self.every == 0):
             return
-        modules, parts, generators = self._kept
-        self.checkpoint.save(
-            {
-                "step": step,
-                "modules": [module.state_dict() for module in modules],
-                "optimizers": [part.optimizer.state_dict() for part in parts],
-                "generators": [generator.get_state() for generator in generators],
-            }
-        )
+        stateful, generators, log = self._kept
+        states = {"states": [owner.state_dict() for owner in stateful], "log": list(log)}
+        self.checkpoint.save({"step": step, **states, "generators": [g.get_state() for g in generators]})
 
     def finished(self) -> None:
         """Remove the file: the training's result is kept elsewhere."""

@@ -5,7 +5,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from .dro import temper
-from .exact_temperature import exact_temperature
+from .temperature_solver import exact_temperature
 
 
 def draw(peak: float, tilt: float, rho: float) -> plt.Figure:

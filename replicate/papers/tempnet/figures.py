@@ -10,8 +10,8 @@ from replicate.drawing import finish
 from replicate.measurement import from_seeds
 
 from .dro import dual, temper
-from .exact_temperature import exact_temperature
 from .measures import LADDER, where
+from .temperature_solver import exact_temperature
 
 BLUE, RED, GREEN, GREY, ORANGE = "#0072B2", "#D55E00", "#009E73", "0.6", "#E69F00"
 EVALUATIONS = {"1": GREY, "global": ORANGE, "TempNet": BLUE, "exact": RED}

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from .contrastive import MovingAverage, anchor_loss, differences, log_mean_exp
 from .dro import dual, dual_curvature, dual_slope, temper
-from .exact_temperature import exact_temperature
-from .robust_cross_entropy import robust_cross_entropy
+from .robust_loss import robust_cross_entropy
+from .temperature_solver import exact_temperature
 
 _STEP = 1e-5  # of central differences
 _CANDIDATES = (2, 5, 66, 256)

@@ -16,10 +16,10 @@ from replicate.seeds import Seed
 from .corpora import Corpus, Vocabulary, load_corpus, read_text
 from .descent import Progress
 from .dro import rho_for_entropy
-from .exact_temperature import exact_temperature
 from .language_model import LanguageModel
 from .lm_evaluation import best_global_temperature, entropy, rank_correlation, scored_logits, scores
 from .lm_training import Curve, Objective, train_jointly, train_on_frozen
+from .temperature_solver import exact_temperature
 from .tempnet import TempNet
 
 Rows = list[dict[str, object]]

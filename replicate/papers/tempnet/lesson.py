@@ -10,10 +10,10 @@ from replicate.seeds import Seed
 
 from . import measures
 from .dro import rho_for_entropy
-from .exact_temperature import exact_temperature
 from .figures import interval
 from .measures import LADDER, where
 from .pairs import SplitPairs, load_pairs
+from .temperature_solver import exact_temperature
 from .tempnet import TempNet
 
 

@@ -13,8 +13,8 @@ from replicate.errors import nearest
 from .corpora import random_windows
 from .descent import Part, Progress, descend, warm_cosine
 from .dro import temper
-from .exact_temperature import exact_temperature
-from .robust_cross_entropy import robust_cross_entropy, tempered_cross_entropy
+from .robust_loss import robust_cross_entropy, tempered_cross_entropy
+from .temperature_solver import exact_temperature
 from .tempnet import TempNet
 
 METHODS = ("CE", "DRO", "TempNet", "DRO + TempNet")
@@ -119,7 +119,7 @@ def train_jointly(
 
     progress, modules = progress or Progress(), [m for m in (model, tempnet) if m is not None]
     generators = [generator, *([tempnet.generator] if tempnet is not None and tempnet.generator is not None else [])]
-    first = progress.resume(modules, parts, generators)
+    first = progress.resume([*modules, *(part.optimizer for part in parts)], generators, curve.rows)
     descend(loss, parts, range(first, steps), after=progress.passed)
     progress.finished()
     return curve

@@ -101,7 +101,7 @@ def read_folder(folder: Path, side: int) -> Pairs:
     """Return the user's pairs: images of a folder with their captions.
 
     Captions are the columns ``file`` and ``caption`` of ``captions.csv``, or a text file beside each image
-    (``cat.txt`` for ``cat.jpg``). Images are cropped to a square at their centre. Raises ``UserError`` for what is missing.
+    (``cat.txt`` for ``cat.jpg``). Images are cropped to a square at their centre. ``UserError`` for what is missing.
     """
     named = _captions(folder)
     if len(named) < 10:

@@ -4,9 +4,9 @@ import torch
 from torch import nn
 
 from .corpora import consecutive_windows
-from .exact_temperature import exact_temperature
 from .language import LanguageTrial, predicted, shown
 from .lm_evaluation import entropy
+from .temperature_solver import exact_temperature
 
 Rows = list[dict[str, object]]
 _POINTS = 300

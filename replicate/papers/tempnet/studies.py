@@ -132,7 +132,11 @@ def _towers(run) -> dict[str, object]:
     shape = {"towers": s.towers, "width": s.tower_width, "dim": s.tower_dim}
     amount = {"batch": s.pair_batch, "epochs": s.epochs, "rate": s.pair_rate}
     knobs = {"tau": 0.05, "rho": 3.5, "tau_rate": 1e-2, "gamma": 0.8, "tau_min": 0.01, "tau_max": 0.3}
-    fixed = {"rho_grid": s.rho_grid, "precision": precision.resolve(s.precision, run.device)}
+    fixed = {
+        "rho_grid": s.rho_grid,
+        "checkpoint_every": s.checkpoint_every,
+        "precision": precision.resolve(s.precision, run.device),
+    }
     return {**data, **shape, **amount, **knobs, **fixed}
 
 

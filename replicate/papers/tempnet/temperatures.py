@@ -23,6 +23,13 @@ class FixedTemperature:
     def learn(self, slopes: Tensor) -> None:
         """Learn nothing."""
 
+    def state_dict(self) -> dict:
+        """Return nothing: nothing changes."""
+        return {}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Put nothing back."""
+
 
 class IndividualTemperatures:
     """One number a sample with momentum (iSogCLR): m <- (1 - beta) m + beta clip(G), tau <- clip(tau - rate m).
@@ -53,14 +60,21 @@ class IndividualTemperatures:
         self.momentum[i] = momentum
         self.tau[i] = (self.tau[i] - self.rate * momentum).clamp(*self.bounds)
 
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return temperatures and momenta, for a checkpoint."""
+        return {"tau": self.tau, "momentum": self.momentum}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Put them back."""
+        self.tau, self.momentum = (state[name].to(self.tau) for name in ("tau", "momentum"))
+
 
 class LearnedTemperature:
     """A temperature with parameters, a TempNet or one global number: Adam on mean_i G_i tau_i."""
 
-    def __init__(self, model: nn.Module, *, rate: float, decay: float = 1.0):
+    def __init__(self, model: nn.Module, *, rate: float):
         self.model = model
         self.optimizer = torch.optim.Adam(model.parameters(), lr=rate)
-        self.decay = decay
         self._tau: Tensor | None = None
 
     def __call__(self, index: Tensor, embeddings: Tensor) -> Tensor:
@@ -74,10 +88,14 @@ class LearnedTemperature:
         (slopes.detach() * self._tau).mean().backward()
         self.optimizer.step()
 
-    def end_epoch(self) -> None:
-        """Multiply the learning rate by ``decay``."""
-        for group in self.optimizer.param_groups:
-            group["lr"] *= self.decay
+    def state_dict(self) -> dict:
+        """Return the model's and the optimiser's state, for a checkpoint."""
+        return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Put both back."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
 
 
 class GlobalTemperature(nn.Module):

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from .contrastive import differences
-from .exact_temperature import exact_temperature
 from .lm_evaluation import rank_correlation
 from .pairs import Pairs
+from .temperature_solver import exact_temperature
 from .temperatures import FixedTemperature, LearnedTemperature
 from .towers import TwoTowers
 from .two_towers import DIRECTIONS, ContrastiveTrial, embeddings

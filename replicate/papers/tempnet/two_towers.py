@@ -1,5 +1,6 @@
 """One contrastive training described by a configuration: towers, a rule for the temperatures, retrieval."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,12 +8,13 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from replicate.checkpoint import Checkpoint, code_ingredients
 from replicate.errors import nearest
 from replicate.precision import autocast
 from replicate.seeds import Seed
 
 from .contrastive import MovingAverage, anchor_loss, clip_loss, differences, log_mean_exp
-from .descent import Part, descend, warm_cosine
+from .descent import Part, Progress, descend, warm_cosine
 from .pairs import Pairs, SplitPairs, load_pairs
 from .retrieval import CUTS, recall, retrieval_ranks
 from .temperatures import FixedTemperature, GlobalTemperature, IndividualTemperatures, LearnedTemperature
@@ -29,7 +31,8 @@ Rows = list[dict[str, object]]
 class ContrastiveTrial:
     """A training of two towers.
 
-    ``config``: pairs, side, towers, width, dim, batch, epochs, rate, roll (pixels of augmentation), tuning, precision;
+    ``config``: pairs, side, towers, width, dim, batch, epochs, rate, roll (pixels of augmentation), tuning, precision,
+    checkpoint_every;
     method, tau (fixed or start), rho, tau_rate, gamma, tau_min, tau_max. Start weights, data order and augmentation are
     named by purpose, not by method, so that methods are compared in pairs.
     """
@@ -69,9 +72,9 @@ class ContrastiveTrial:
         orders = [torch.randperm(samples, generator=generator) for _ in range(c["epochs"])]
         return [part for order in orders for part in order.split(c["batch"]) if len(part) == c["batch"]]
 
-    def _embedder(self, towers: TwoTowers, pairs: Pairs, batches: list[Tensor]):
+    def _embedder(self, towers: TwoTowers, pairs: Pairs, batches: list[Tensor], generator: torch.Generator):
         """Return a function of the step: indices and embeddings of its batch, augmented by rolls of a few pixels."""
-        n, generator, roll = len(pairs.texts), self.seed.torch("augmentation"), self.config["roll"]
+        n, roll = len(pairs.texts), self.config["roll"]
 
         def embed(step: int) -> tuple[Tensor, Tensor, Tensor]:
             index = batches[step].to(self.device)
@@ -90,21 +93,24 @@ class ContrastiveTrial:
 
     def _train_learnable(self, towers: TwoTowers, pairs: Pairs, batches: list[Tensor]) -> dict[str, object]:
         """Train with CLIP's own loss and its learnable scale exp(s) <= 100."""
-        log_scale = nn.Parameter(torch.tensor(-torch.tensor(self.config["tau"]).log().item(), device=self.device))
-        embed = self._embedder(towers, pairs, batches)
+        log_scale = nn.Parameter(torch.tensor(-math.log(self.config["tau"]), device=self.device))
+        augmentation = self.seed.torch("augmentation")
+        embed = self._embedder(towers, pairs, batches, augmentation)
 
         def loss(step: int) -> Tensor:
             _, image, text = embed(step)
             return clip_loss(image @ text.T, 1 / log_scale.exp().clamp(max=_LARGEST_SCALE))
 
         towers.train()
-        descend(loss, [self._part([*towers.parameters(), log_scale], len(batches))], range(len(batches)))
-        rule = FixedTemperature(max(1 / _LARGEST_SCALE, float((-log_scale).exp())))
+        part = self._part([*towers.parameters(), log_scale], len(batches))
+        self._descend(loss, part, len(batches), [towers, nn.ParameterList([log_scale])], [augmentation])
+        rule = FixedTemperature(max(1 / _LARGEST_SCALE, math.exp(-log_scale.item())))
         return dict.fromkeys(DIRECTIONS, rule)
 
     def _train_global(self, towers: TwoTowers, pairs: Pairs, batches: list[Tensor], rules: dict) -> None:
         """Train with the mini-batch loss of CLIP at a fixed tau, or with the global losses."""
-        c, embed = self.config, self._embedder(towers, pairs, batches)
+        c, augmentation = self.config, self.seed.torch("augmentation")
+        embed = self._embedder(towers, pairs, batches, augmentation)
         samples = len(pairs.texts) * len(pairs.images)
         averages = {d: MovingAverage(samples, c["gamma"], device=self.device) for d in DIRECTIONS}
         rho = c["rho"] if c["method"] in ("iSogCLR", "RGCL-g", "TempNet") else 0.0
@@ -125,7 +131,26 @@ class ContrastiveTrial:
             return total
 
         towers.train()
-        descend(loss, [self._part(towers.parameters(), len(batches))], range(len(batches)))
+        dropout = [
+            rule.model.generator for rule in rules.values() if hasattr(getattr(rule, "model", None), "generator")
+        ]
+        stateful = [towers, *averages.values(), *rules.values()]
+        self._descend(
+            loss, self._part(towers.parameters(), len(batches)), len(batches), stateful, [augmentation, *dropout]
+        )
+
+    def _descend(self, loss, part: Part, steps: int, stateful: list, generators: list[torch.Generator]) -> None:
+        """Take the steps, from a checkpoint on where there is one."""
+        every = self.config["checkpoint_every"]
+        progress = Progress(self._checkpoint() if every else None, every)
+        first = progress.resume([*stateful, part.optimizer], generators, [])
+        descend(loss, [part], range(first, steps), after=progress.passed)
+        progress.finished()
+
+    def _checkpoint(self) -> Checkpoint:
+        seed = [self.seed.base, self.seed.replicate]
+        named = {"config": dict(self.config), "seed": seed, "device": self.device}
+        return Checkpoint.of("tempnet", {**code_ingredients(__name__), **named})
 
     def _rule(self, direction: str, samples: int):
         """Return who decides the temperatures of one direction."""

@@ -37,11 +37,13 @@ def exact_temperature(h: Tensor, rho: float, *, tau_min: float = 0.0, tau_max: f
     check_rho(rho, h.shape[-1])
     check_bounds(tau_min, tau_max, zero_allowed=True)
     n = h.shape[-1]
-    rows = h.reshape(-1, n)
     work = torch.float32 if h.dtype in (torch.float16, torch.bfloat16) else h.dtype
+    rows = h.reshape(-1, n)
+    if not len(rows):
+        return torch.empty(h.shape[:-1], dtype=work, device=h.device)
     size = max(1, (_CHUNK if h.device.type == "cpu" else _CHUNK_GPU) // n)
     found = [_solve(chunk.to(work), rho, tau_min, tau_max) for chunk in rows.split(size)]
-    return torch.cat(found).reshape(h.shape[:-1]) if found else torch.empty(h.shape[:-1], dtype=work, device=h.device)
+    return torch.cat(found).reshape(h.shape[:-1])
 
 
 def _solve(h: Tensor, rho: float, tau_min: float, tau_max: float) -> Tensor:
