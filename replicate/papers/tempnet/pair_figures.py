@@ -9,30 +9,32 @@ from replicate.drawing import finish
 
 from .figures import BLUE, GREEN, ORANGE, RED, interval
 from .measures import where
-from .two_towers import METHODS
+from .two_towers import METHODS, SCHEDULED
 
-_COLOURS = dict(zip(METHODS, ("0.4", "0.65", GREEN, ORANGE, "#CC79A7", BLUE), strict=True))
+_ALL = (*METHODS, *SCHEDULED)
+_COLOURS = dict(zip(_ALL, ("0.4", "0.65", GREEN, ORANGE, "#CC79A7", BLUE, "0.2", "#56B4E9"), strict=True))
 
 
 def retrieval(frame: pd.DataFrame) -> Figure | None:
     """Draw recall by method with 95 % intervals over seeds and a dot a seed."""
     if frame.empty:
         return None
-    figure, panels = plt.subplots(1, 3, figsize=(11.5, 3.6), sharey=False)
+    methods = [name for name in _ALL if name in set(frame["method"])]
+    figure, panels = plt.subplots(1, 3, figsize=(11.5, 3.6))
     for axes, metric, title in zip(
         panels,
         ("TR@1", "IR@1", "TR@5"),
         ("image to text, at 1", "text to image, at 1", "image to text, at 5"),
         strict=True,
     ):
-        for i, method in enumerate(METHODS):
+        for i, method in enumerate(methods):
             values = where(frame, metric=metric, method=method)["value"].to_numpy()
             if len(values):
                 middle, low, high = interval(values)
                 axes.plot([i, i], [low, high], color=_COLOURS[method], linewidth=3, alpha=0.5)
                 axes.plot(np.full(len(values), i) + 0.15, values, ".", color=_COLOURS[method], markersize=4)
                 axes.plot(i, middle, "o", color=_COLOURS[method])
-        axes.set_xticks(range(len(METHODS)), METHODS, rotation=30, ha="right", fontsize=8)
+        axes.set_xticks(range(len(methods)), methods, rotation=30, ha="right", fontsize=8)
         axes.set(title=title)
     panels[0].set_ylabel("recall on new concepts")
     return finish(figure)

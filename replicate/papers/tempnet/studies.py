@@ -14,7 +14,8 @@ from . import experiments as ex
 from .corpora import read_text
 from .identities import CHECKS
 from .language import fingerprint_of
-from .lm_training import METHODS
+from .lm_training import METHODS as OBJECTIVES
+from .two_towers import METHODS, SCHEDULED
 
 TUNING = 100  # the replicate that settings are tuned on: none of those that are reported
 _EMBEDDED_PAIRS = ("emoji", "digits")
@@ -27,6 +28,8 @@ SETTINGS: dict[str, list[dict[str, float]]] = {
     "iSogCLR": [{"rho": rho, "tau_rate": rate} for rho, rate in ((2.5, 3e-3), (3.5, 3e-3), (3.5, 3e-2))],
     "RGCL-g": [{"rho": rho} for rho in (2.5, 3.5, 4.5)],
     "TempNet": [{"rho": rho} for rho in (2.5, 3.5, 4.5)],
+    "CLIP, cosine tau": [{"tau": tau} for tau in (0.1, 0.2, 0.3)],
+    "SogCLR, cosine gamma": [{"tau": tau} for tau in (0.03, 0.05, 0.1)],
 }
 _KNOBS = ["tau", "rho", "tau_rate"]
 
@@ -40,7 +43,7 @@ def scratch(run) -> pd.DataFrame:
     """Train from scratch with the four objectives."""
     s = run.settings
     base = {**_language(run), **_joint(s), "rate": s.lm_rate}
-    return run.sweep(ex.scratch, [{**base, "method": method} for method in METHODS], replicates=s.lm_seeds)
+    return run.sweep(ex.scratch, [{**base, "method": method} for method in OBJECTIVES], replicates=s.lm_seeds)
 
 
 def other_rates(run) -> pd.DataFrame:
@@ -87,7 +90,8 @@ def verses(run) -> pd.DataFrame:
 def tower_tuning(run) -> pd.DataFrame:
     """Train every method with each of its settings on one replicate, scored on the tuning concepts."""
     base = {**_towers(run), "tuning": True}
-    configs = [{**base, "method": name, **setting} for name, settings in SETTINGS.items() for setting in settings]
+    names = [*METHODS, *(SCHEDULED if run.settings.scheduled else ())]
+    configs = [{**base, "method": name, **setting} for name in names for setting in SETTINGS[name]]
     return run.units(ex.tower_tuning, [(config, TUNING) for config in configs])
 
 
@@ -102,7 +106,7 @@ def chosen(tuned: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Return for each method the setting with the best mean R@1 on the tuning concepts (the first of equals)."""
     rows = tuned[tuned["metric"] == "mean R@1"].reset_index(drop=True)
     best = rows.loc[rows.groupby("method", sort=False)["value"].idxmax()].set_index("method")
-    return {name: {knob: float(best.loc[name, knob]) for knob in _KNOBS} for name in SETTINGS}
+    return {name: {knob: float(best.loc[name, knob]) for knob in _KNOBS} for name in best.index}
 
 
 def _language(run) -> dict[str, object]:

@@ -56,6 +56,8 @@ class TempNet(_Pooled):
         dropout: share of hidden units dropped in training mode; remember ``.eval()``.
         tau_min, tau_max: range of tau; with ``equivariant`` in multiples of the row's standard deviation.
         equivariant: scale with the row (not in the paper).
+        learn_every: the first layer's weights learn from every k-th row only, chosen anew each time and weighted by k:
+            the same gradient in expectation at 1 / k of its cost (not in the paper; every row gets its temperature).
         generator: of start weights and dropout; None is torch's global one.
 
     Raises:
@@ -66,13 +68,24 @@ class TempNet(_Pooled):
     """
 
     def __init__(
-        self, vocab_size, *, hidden=256, dropout=0.5, tau_min=0.01, tau_max=2.0, equivariant=False, generator=None
+        self,
+        vocab_size,
+        *,
+        hidden=256,
+        dropout=0.5,
+        tau_min=0.01,
+        tau_max=2.0,
+        equivariant=False,
+        learn_every=1,
+        generator=None,
     ):
         bounds = (tau_min, tau_max)
         super().__init__(hidden, log_phi=0.0, dropout=dropout, bounds=bounds, generator=generator)
         if vocab_size < 2:
             raise ValueError(f"vocab_size is {vocab_size}; a temperature needs at least 2 logits in a row")
-        self.vocab_size, self.equivariant = vocab_size, equivariant
+        if learn_every < 1:
+            raise ValueError(f"learn_every is {learn_every}; give 1 (all rows) or a larger whole number")
+        self.vocab_size, self.equivariant, self.learn_every = vocab_size, equivariant, learn_every
         self.transformation = nn.Linear(vocab_size, hidden)
         self.projection = nn.Linear(hidden, hidden)
         _start([self.transformation, self.projection], generator)
@@ -97,7 +110,22 @@ class TempNet(_Pooled):
         else:
             x = x.to(dtype)
         norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=dtype)
-        return F.linear(x, weight).to(dtype) / norm.clamp_min(_SMALLEST_NORM) + self.transformation.bias
+        product = F.linear(x, weight) if self.learn_every == 1 else self._thinned(x, weight)
+        return product.to(dtype) / norm.clamp_min(_SMALLEST_NORM) + self.transformation.bias
+
+    def _thinned(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Return ``W x`` whose gradient in W is k times that of every k-th row, from a random first one."""
+        k, rows = self.learn_every, x.reshape(-1, x.shape[-1])
+        first = int(torch.randint(k, (), generator=self.generator, device=self._draws_on()))
+        product = torch.empty(len(rows), len(weight), dtype=weight.dtype, device=x.device)
+        constant = weight.detach()
+        parts = {i: F.linear(rows[i::k], constant if i != first else k * weight - (k - 1) * constant) for i in range(k)}
+        for i, part in parts.items():
+            product[i::k] = part
+        return product.reshape(*x.shape[:-1], -1)
+
+    def _draws_on(self) -> torch.device:
+        return self.generator.device if self.generator is not None else torch.device("cpu")
 
 
 class ContrastiveTempNet(_Pooled):

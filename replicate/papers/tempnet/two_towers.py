@@ -22,6 +22,8 @@ from .tempnet import ContrastiveTempNet
 from .towers import TwoTowers, build_towers
 
 METHODS = ("CLIP", "CLIP, learnable tau", "SogCLR", "iSogCLR", "RGCL-g", "TempNet")
+SCHEDULED = ("CLIP, cosine tau", "SogCLR, cosine gamma")  # later work's two-line baselines
+_WAVES = 4  # of the cosine temperature over the training
 DIRECTIONS = ("image", "text")
 _LARGEST_SCALE = 100.0  # of CLIP's learnable 1 / tau
 Rows = list[dict[str, object]]
@@ -42,8 +44,9 @@ class ContrastiveTrial:
     device: str = "cpu"
 
     def __post_init__(self):
-        if self.config["method"] not in METHODS:
-            raise ValueError(f"unknown method {self.config['method']!r}; {nearest(self.config['method'], METHODS)}")
+        known = METHODS + SCHEDULED
+        if self.config["method"] not in known:
+            raise ValueError(f"unknown method {self.config['method']!r}; {nearest(self.config['method'], known)}")
 
     @cached_property
     def data(self) -> SplitPairs:
@@ -118,8 +121,14 @@ class ContrastiveTrial:
         def loss(step: int) -> Tensor:
             index, image, text = embed(step)
             similarity = image @ text.T
+            progress = step / len(batches)
             if c["method"] == "CLIP":
                 return clip_loss(similarity, c["tau"])
+            if c["method"] == "CLIP, cosine tau":
+                return clip_loss(similarity, _wave(progress * _WAVES, c["tau_min"], c["tau"]))
+            if c["method"] == "SogCLR, cosine gamma":
+                for average in averages.values():
+                    average.gamma = _wave(progress / 2, c["gamma"], 1.0)
             total = similarity.new_zeros(())
             for direction, s, anchors in zip(DIRECTIONS, (similarity, similarity.T), (image, text), strict=True):
                 h, rule = differences(s), rules[direction]
@@ -156,7 +165,7 @@ class ContrastiveTrial:
         """Return who decides the temperatures of one direction."""
         c = self.config
         bounds = {"tau_min": c["tau_min"], "tau_max": c["tau_max"]}
-        if c["method"] in ("CLIP", "SogCLR"):
+        if c["method"] in ("CLIP", "SogCLR", *SCHEDULED):
             return FixedTemperature(c["tau"])
         if c["method"] == "iSogCLR":
             return IndividualTemperatures(samples, start=c["tau"], rate=c["tau_rate"], device=self.device, **bounds)
@@ -166,6 +175,11 @@ class ContrastiveTrial:
             model = ContrastiveTempNet(c["dim"], generator=self.seed.torch("TempNet", direction), **bounds)
             model.generator = torch.Generator(self.device).manual_seed(self.seed.integer("dropout", direction))
         return LearnedTemperature(model.to(self.device), rate=c["tau_rate"])
+
+
+def _wave(turns: float, low: float, high: float) -> float:
+    """Return a cosine between two values that starts at the higher one."""
+    return low + (high - low) * 0.5 * (1 + math.cos(2 * math.pi * turns))
 
 
 @torch.no_grad()

@@ -115,6 +115,28 @@ def test_normalised_product_against_normalising_first():
     assert torch.allclose(net._transformed(x), expected, atol=1e-6)
 
 
+def test_thinned_learning_has_the_same_temperatures_and_mean_gradient():
+    """Every row gets its tau; over the k possible choices the first layer's gradient averages to the whole one."""
+    x = _logits()
+    whole = _net(dropout=0.0)
+    thin = _net(dropout=0.0, learn_every=4)
+    thin.generator = torch.Generator().manual_seed(0)
+    whole(x).sum().backward()
+    chosen, gradients = {}, []
+    for _ in range(60):
+        thin.zero_grad()
+        tau = thin(x)
+        assert torch.allclose(tau, whole(x), atol=1e-6)
+        tau.sum().backward()
+        gradient = thin.transformation.weight.grad
+        chosen[round(gradient.sum().item(), 8)] = gradient.clone()
+    gradients = list(chosen.values())
+    assert len(gradients) == 4
+    expected = whole.transformation.weight.grad
+    assert torch.allclose(torch.stack(gradients).mean(0), expected, atol=1e-6 * expected.abs().max().item() + 1e-9)
+    assert torch.allclose(thin.projection.weight.grad, whole.projection.weight.grad, atol=1e-6)
+
+
 def test_it_is_a_drop_in_after_any_model():
     """Any leading shape, and training drives rows to the target entropy."""
     generator = torch.Generator().manual_seed(0)
@@ -145,6 +167,7 @@ def test_it_is_a_drop_in_after_any_model():
         (lambda: TempNet(50, tau_min=0.0), "need 0 < tau_min < tau_max"),
         (lambda: ContrastiveTempNet(8, tau_min=0.1, tau_max=0.1), "need 0 < tau_min < tau_max"),
         (lambda: TempNet(1), "vocab_size is 1; a temperature needs at least 2 logits"),
+        (lambda: TempNet(50, learn_every=0), "learn_every is 0; give 1"),
         (lambda: TempNet(50, dropout=1.0), r"dropout is 1; it must lie in \[0, 1\)"),
         (lambda: TempNet(50)(torch.zeros(2, 49)), "reads rows of 50 logits, got rows of 49"),
         (lambda: ContrastiveTempNet(8)(torch.zeros(2, 9)), "reads embeddings of 8 numbers, got 9"),
