@@ -9,7 +9,6 @@ rows of 256 logits, against SciPy's bracketing solver row by row on some of them
 
 import argparse
 import multiprocessing
-import resource
 import time
 from statistics import median
 
@@ -17,6 +16,7 @@ import torch
 from scipy.optimize import brentq
 from torch.nn import functional as F
 
+from replicate import memory as replicate_memory
 from replicate.papers.tempnet import TempNet, exact_temperature, rho_for_entropy, robust_cross_entropy, temper
 from replicate.papers.tempnet.language_model import LanguageModel
 
@@ -26,11 +26,15 @@ SHAPES = {
 }
 
 
-def stepper(shape: dict, tokens: int, tempnet: bool):
-    """Return a function that takes one training step on ``tokens`` tokens, and what it trains."""
+VARIANTS = {"fixed tau": 0, "TempNet": 1, "TempNet, learn_every=4": 4}  # 0: none
+
+
+def stepper(shape: dict, tokens: int, learn_every: int):
+    """Return a function that takes one training step on ``tokens`` tokens; ``learn_every`` 0 trains without TempNet."""
     generator = torch.Generator().manual_seed(0)
     model = LanguageModel(**shape, generator=generator)
-    net = TempNet(shape["vocab_size"], tau_min=0.5, tau_max=5.0, generator=generator) if tempnet else None
+    options = {"tau_min": 0.5, "tau_max": 5.0, "generator": generator, "learn_every": learn_every}
+    net = TempNet(shape["vocab_size"], **options) if learn_every else None
     parts = [model] if net is None else [model, net]
     optimizers = [torch.optim.AdamW(part.parameters(), lr=1e-4) for part in parts]
     length = min(tokens, shape["context"])
@@ -59,7 +63,7 @@ def clocks() -> tuple[float, float]:
 
 def training(shape: dict, tokens: int, repeats: int) -> None:
     """Alternate fixed-temperature and TempNet steps; print medians and ratios."""
-    steps = {name: stepper(shape, tokens, name == "TempNet") for name in ("fixed tau", "TempNet")}
+    steps = {name: stepper(shape, tokens, learn_every) for name, learn_every in VARIANTS.items()}
     spent: dict[str, list[tuple[float, float]]] = {name: [] for name in steps}
     for repeat in range(repeats + 1):
         for name, step in steps.items():
@@ -69,35 +73,35 @@ def training(shape: dict, tokens: int, repeats: int) -> None:
             if repeat:  # the first step of each allocates the optimiser's states
                 spent[name].append((after[0] - before[0], after[1] - before[1]))
     for i, clock in enumerate(("wall", "processor")):
-        pairs = zip(spent["fixed tau"], spent["TempNet"], strict=True)
-        ratios = [b[i] / a[i] for a, b in pairs]
-        medians = {name: median(seconds[i] for seconds in times) for name, times in spent.items()}
-        shown = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in medians.items())
-        print(f"  {clock:9s}: {shown}; overhead {100 * (median(ratios) - 1):+.1f} % (median of {len(ratios)} pairs)")
+        for name, times in spent.items():
+            ratios = [b[i] / a[i] for a, b in zip(spent["fixed tau"], times, strict=True)]
+            seconds, overhead = median(t[i] for t in times), 100 * (median(ratios) - 1)
+            print(f"  {clock:9s} {name:24s} {seconds:7.2f} s a step, overhead {overhead:+.1f} % ({len(ratios)} pairs)")
 
 
-def peak(shape: dict, tokens: int, tempnet: bool, threads: int, answer) -> None:
+def peak(shape: dict, tokens: int, learn_every: int, threads: int, answer) -> None:
     """Put the peak memory of two training steps (MiB), in this process alone, into a queue."""
     torch.set_num_threads(threads)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    step = stepper(shape, tokens, tempnet)
+    replicate_memory.reset_peak()
+    before = replicate_memory.peak_mib()
+    step = stepper(shape, tokens, learn_every)
     step()
     step()
-    answer.put((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    answer.put(replicate_memory.peak_mib() - before)
 
 
 def memory(shape: dict, tokens: int, threads: int) -> None:
     """Print peak memory with and without TempNet."""
     found = {}
     context = multiprocessing.get_context("spawn")
-    for name in ("fixed tau", "TempNet"):
+    for name, learn_every in VARIANTS.items():
         answer = context.Queue()
-        process = context.Process(target=peak, args=(shape, tokens, name == "TempNet", threads, answer))
+        process = context.Process(target=peak, args=(shape, tokens, learn_every, threads, answer))
         process.start()
         found[name] = answer.get()
         process.join()
-    shown = ", ".join(f"{name} {mib:.0f} MiB" for name, mib in found.items())
-    print(f"  memory   : {shown}; overhead {100 * (found['TempNet'] / found['fixed tau'] - 1):+.1f} %")
+    for name, mib in found.items():
+        print(f"  memory    {name:24s} {mib:7.0f} MiB, overhead {100 * (mib / found['fixed tau'] - 1):+.1f} %")
 
 
 def solver(rows: int, repeats: int) -> None:

@@ -25,6 +25,9 @@ def identities(config: dict, seed: Seed) -> Rows:
 def scratch(config: dict, seed: Seed, *, device: str) -> Rows:
     """Train a language model from scratch with one of four objectives; evaluate it at every temperature (C2, C4)."""
     trial = LanguageTrial(config, seed, device)
+    if config["method"] == "CE":  # the other studies go on from this very model
+        model, curve = trial.pretrained()
+        return [*trial.evaluate(model, None), *curve.rows]
     model, tempnet = trial.model(), trial.tempnet() if trial.objective.has_tempnet else None
     curve = trial.train(model, tempnet, trial.corpus.train, purpose="pretraining")
     return [*trial.evaluate(model, tempnet), *curve.rows]
@@ -33,7 +36,8 @@ def scratch(config: dict, seed: Seed, *, device: str) -> Rows:
 def fine_tuning(config: dict, seed: Seed, *, device: str) -> Rows:
     """Go on training a trained model on another text, by cross-entropy or with TempNet (C2)."""
     trial = LanguageTrial(config, seed, device)
-    model, tempnet = trial.pretrained(), trial.tempnet() if trial.objective.has_tempnet else None
+    model, _ = trial.pretrained()
+    tempnet = trial.tempnet() if trial.objective.has_tempnet else None
     other = Corpus.split(read_text(config["fine_text"]), vocabulary=trial.vocabulary)
     changes = {"steps": config["fine_steps"], "rate": config["fine_rate"]}
     trial.train(model, tempnet, other.train, purpose="fine-tuning", **changes)
@@ -43,7 +47,7 @@ def fine_tuning(config: dict, seed: Seed, *, device: str) -> Rows:
 def frozen(config: dict, seed: Seed, *, device: str) -> Rows:
     """Train TempNet on a frozen model; evaluate it on this text and, unchanged, on another (C3, C6, C7)."""
     trial = LanguageTrial(config, seed, device)
-    model = trial.pretrained()
+    model, _ = trial.pretrained()
     tempnet, curve = fit_on_frozen(trial, model)
     own = frozen_rows(trial, model, tempnet, trial.corpus)
     other = Corpus.split(read_text(config["other_text"]), vocabulary=trial.vocabulary)
@@ -53,7 +57,7 @@ def frozen(config: dict, seed: Seed, *, device: str) -> Rows:
 def passage(config: dict, seed: Seed, *, device: str) -> Rows:
     """Show temperatures token by token along a held-out passage, and a sample of rows for a scatter plot (C6)."""
     trial = LanguageTrial(config, seed, device)
-    model = trial.pretrained()
+    model, _ = trial.pretrained()
     tempnet, _ = fit_on_frozen(trial, model)
     return [*passage_rows(trial, model, tempnet), *point_rows(trial, model, tempnet)]
 
@@ -61,7 +65,7 @@ def passage(config: dict, seed: Seed, *, device: str) -> Rows:
 def verses(config: dict, seed: Seed, *, device: str) -> Rows:
     """Rank the true continuation of held-out contexts among others by summed log-likelihood, by temperature."""
     trial = LanguageTrial(config, seed, device)
-    model = trial.pretrained()
+    model, _ = trial.pretrained()
     tempnet, _ = fit_on_frozen(trial, model)
     return answer_ranks(trial, model, tempnet, choices=config["choices"], questions=config["questions"])
 

@@ -101,18 +101,18 @@ class LanguageTrial:
             model, tempnet, tokens, self.objective, settings, order, context=context, progress=progress
         )
 
-    def pretrained(self) -> LanguageModel:
-        """Return the model trained by cross-entropy: taken up from disk if this seed's was trained before."""
+    def pretrained(self) -> tuple[LanguageModel, Curve]:
+        """Return the model trained by cross-entropy and its curve: from disk if this seed's was trained before."""
         plain = LanguageTrial({**self.config, "method": "CE"}, self.seed, self.device)
         model = plain.model()
         kept = plain._checkpoint("pretrained", {name: self.config[name] for name in SHAPE})
         state = kept.load(self.device)
         if state is None:
-            plain.train(model, None, plain.corpus.train, purpose="pretraining")
-            kept.save({"model": model.state_dict()})
-        else:
-            model.load_state_dict(state["model"])
-        return model.eval()
+            curve = plain.train(model, None, plain.corpus.train, purpose="pretraining")
+            kept.save({"model": model.state_dict(), "curve": curve.rows})
+            return model.eval(), curve
+        model.load_state_dict(state["model"])
+        return model.eval(), Curve(state["curve"])
 
     def logits(self, model: nn.Module, tokens: Tensor, *, windows: int | None = None) -> tuple[Tensor, Tensor]:
         """Return logits and next tokens of a part of a text."""

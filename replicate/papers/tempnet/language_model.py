@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-_SPREAD = 0.02  # standard deviation of start weights, as in GPT-2
+_SPREAD, _AT_WIDTH = 0.02, 768  # GPT-2's standard deviation of start weights, and the width it is for
 
 
 class LanguageModel(nn.Module):
@@ -41,9 +41,10 @@ class LanguageModel(nn.Module):
         return self.head(self.blocks(x, mask=self.mask[:length, :length], is_causal=True))
 
     def _start(self, generator: torch.Generator | None) -> None:
-        """Draw all matrices from N(0, 0.02); biases are 0, norms 1."""
+        """Draw matrices from N(0, 0.02 sqrt(768 / width)): GPT-2's at its width; biases are 0, norms 1."""
+        spread = _SPREAD * (_AT_WIDTH / self.tokens.embedding_dim) ** 0.5
         for name, parameter in self.named_parameters():
             if parameter.ndim >= 2:
-                nn.init.normal_(parameter, std=_SPREAD, generator=generator)
+                nn.init.normal_(parameter, std=spread, generator=generator)
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)

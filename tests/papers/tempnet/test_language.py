@@ -149,16 +149,16 @@ def test_killed_training_goes_on_bit_for_bit(monkeypatch):
 
 def test_trained_model_is_taken_up_again(monkeypatch):
     """The frozen studies share one model a seed."""
-    first = _trial().pretrained()
+    first, _ = _trial().pretrained()
     monkeypatch.setattr(LanguageTrial, "train", None)
-    again = _trial(target=2.0).pretrained()
+    again, _ = _trial(target=2.0).pretrained()
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
 
 
 def test_frozen_model_stays():
     """Only TempNet learns."""
     trial = _trial()
-    model = trial.pretrained()
+    model, _ = trial.pretrained()
     before = [p.clone() for p in model.parameters()]
     fit_on_frozen(trial, model)
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
@@ -198,7 +198,7 @@ def test_no_temperature_changes_the_top_prediction():
 def test_summed_likelihoods_are_ranked_and_bounded():
     """Shares of right answers; the same questions for both temperatures."""
     trial = _trial()
-    model = trial.pretrained()
+    model, _ = trial.pretrained()
     tempnet, _ = fit_on_frozen(trial, model)
     rows = answer_ranks(trial, model, tempnet, choices=4, questions=30)
     assert {r["evaluation"] for r in rows} == {"1", "TempNet"}

@@ -29,7 +29,7 @@ def _metric(rows, name, **columns):
 
 @pytest.mark.parametrize("method", [*METHODS, *SCHEDULED])
 def test_every_method_learns_to_retrieve(method):
-    """Right halves of new digits for left ones: twice what chance gives at 10 (10 in 359), temperatures within bounds."""
+    """Right halves of new digits for left ones, twice as often as by chance; temperatures within bounds."""
     trial, towers, rules = _run(method)
     rows, _ = retrieval_rows(towers, trial.data.test, "test")
     assert _metric(rows, "TR@10")[0] > 0.06
