@@ -41,9 +41,14 @@ def identities(run) -> pd.DataFrame:
 
 def scratch(run) -> pd.DataFrame:
     """Train from scratch with the four objectives."""
+    base = scratch_configuration(run)
+    return run.sweep(ex.scratch, [{**base, "method": m} for m in OBJECTIVES], replicates=run.settings.lm_seeds)
+
+
+def scratch_configuration(run) -> dict[str, object]:
+    """Return the configuration of a training from scratch, but for its method."""
     s = run.settings
-    base = {**_language(run), **_joint(s), "rate": s.lm_rate}
-    return run.sweep(ex.scratch, [{**base, "method": method} for method in OBJECTIVES], replicates=s.lm_seeds)
+    return {**_language(run), **_joint(s), "rate": s.lm_rate}
 
 
 def other_rates(run) -> pd.DataFrame:
