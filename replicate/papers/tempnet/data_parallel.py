@@ -2,8 +2,8 @@
 
     python -m replicate.papers.tempnet.data_parallel --preset paper --method "DRO + TempNet" --devices 4
 
-Every process draws the whole batch from the same stream and takes its own rows, so the number of devices changes only the
-order of sums (and TempNet's dropout). A model trained by cross-entropy is kept where the notebook's studies look for it.
+Every process draws the whole batch from the same stream and takes its own rows, so the number of devices changes only
+the order of sums (and TempNet's dropout). A model trained by cross-entropy is kept where the notebook's studies look.
 """
 
 import argparse

@@ -95,12 +95,13 @@ class TempNet(_Pooled):
         if logits.shape[-1] != self.vocab_size:
             raise ValueError(f"this TempNet reads rows of {self.vocab_size} logits, got rows of {logits.shape[-1]}")
         x, scale = logits.detach(), 1.0
-        if self.equivariant:
-            x = x.to(self.offset.dtype)
-            x = x - x.mean(-1, keepdim=True)
-            scale = x.std(-1, correction=0)
-        values = self.projection(self._drop(torch.sigmoid(self._transformed(x))))
-        return self._in_range(self._pool(values, values)) * scale
+        with _full_precision(x):
+            if self.equivariant:
+                x = x.to(self.offset.dtype)
+                x = x - x.mean(-1, keepdim=True)
+                scale = x.std(-1, correction=0)
+            values = self.projection(self._drop(torch.sigmoid(self._transformed(x))))
+            return self._in_range(self._pool(values, values)) * scale
 
     def _transformed(self, x: Tensor) -> Tensor:
         """Return ``Linear(x / |x|)`` as ``W x / |x| + b``: no copy of the logits."""
@@ -154,10 +155,16 @@ class ContrastiveTempNet(_Pooled):
         """Return tau ``(...)`` of embeddings ``(..., dim)``; they are l2-normalised here."""
         if embeddings.shape[-1] != self.dim:
             raise ValueError(f"this TempNet reads embeddings of {self.dim} numbers, got {embeddings.shape[-1]}")
-        x = F.normalize(embeddings.detach(), dim=-1)
-        hidden = self._drop(torch.sigmoid(self.transformation(x)))
-        scores = hidden @ F.normalize(self.prototypes, dim=-1).T
-        return self._in_range(self._pool(scores, torch.sigmoid(scores)))
+        with _full_precision(embeddings):
+            x = F.normalize(embeddings.detach().to(self.offset.dtype), dim=-1)
+            hidden = self._drop(torch.sigmoid(self.transformation(x)))
+            scores = hidden @ F.normalize(self.prototypes, dim=-1).T
+            return self._in_range(self._pool(scores, torch.sigmoid(scores)))
+
+
+def _full_precision(x: Tensor) -> torch.autocast:
+    """Switch autocast off: a temperature in bfloat16 has two digits. Only the product with bfloat16 logits stays in it."""
+    return torch.autocast(x.device.type, enabled=False)
 
 
 def _start(layers: list[nn.Linear], generator: torch.Generator | None) -> None:

@@ -97,6 +97,17 @@ def test_every_objective_trains(method):
     assert {r["metric"] for r in curve.rows} == {"training loss", "mean tau", "mean |KL - rho|"}
 
 
+@pytest.mark.parametrize("method", ["CE", "DRO", "DRO + TempNet"])
+def test_bfloat16_training_stays_close(method):
+    """Autocast around forward pass and loss, emulated on a CPU: the preset paper's precision."""
+    scores = {}
+    for precision in ("fp32", "bf16"):
+        trial, model, tempnet, _ = _trained(method, precision=precision)
+        scores[precision] = _value(trial.evaluate(model, tempnet), "NLL", "1")
+    assert scores["bf16"] == pytest.approx(scores["fp32"], abs=0.05)
+    assert scores["bf16"] != scores["fp32"]
+
+
 def test_methods_share_start_weights_and_batches():
     """Paired differences rest on it: at the first step all see the same logits."""
     logits = []

@@ -38,6 +38,20 @@ def test_range_holds_for_any_input(dtype, value):
         assert ((tau >= 0.5) & (tau <= 5.0)).all()
 
 
+@pytest.mark.parametrize("equivariant", [False, True])
+def test_autocast_leaves_temperatures_in_float32(equivariant):
+    """Training in bfloat16: the product with the logits may be rounded, tau may not."""
+    net = _net(equivariant=equivariant).eval()
+    expected = net(_logits())
+    with torch.autocast("cpu", torch.bfloat16):
+        tau = net(_logits().to(torch.bfloat16))
+    assert tau.dtype == torch.float32
+    assert torch.allclose(tau, expected, rtol=0.01)
+    contrastive = ContrastiveTempNet(16).eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert contrastive(torch.randn(4, 16)).dtype == torch.float32
+
+
 def test_million_sized_logits():
     """Beyond half precision's range."""
     tau = _net(tau_min=0.01, tau_max=2.0).eval()(1e6 * _logits())
