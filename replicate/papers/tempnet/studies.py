@@ -20,8 +20,8 @@ from .two_towers import METHODS, SCHEDULED
 TUNING = 100  # the replicate that settings are tuned on: none of those that are reported
 _EMBEDDED_PAIRS = ("emoji", "digits")
 
-# Every contrastive method has three settings to choose from: an equal budget. The ranges were moved once, for all methods
-# alike, after the tuning replicate had chosen an end.
+# Every contrastive method has three settings to choose from: an equal budget. The ranges were moved once, for all
+# methods alike, after the tuning replicate had chosen an end.
 SETTINGS: dict[str, list[dict[str, float]]] = {
     "CLIP": [{"tau": tau} for tau in (0.05, 0.1, 0.2)],
     "CLIP, learnable tau": [{"tau": tau} for tau in (0.03, 0.07, 0.2)],

@@ -163,7 +163,7 @@ class ContrastiveTempNet(_Pooled):
 
 
 def _full_precision(x: Tensor) -> torch.autocast:
-    """Switch autocast off: a temperature in bfloat16 has two digits. Only the product with bfloat16 logits stays in it."""
+    """Switch autocast off: a temperature in bfloat16 has two digits. Only products with bfloat16 logits stay in it."""
     return torch.autocast(x.device.type, enabled=False)
 
 
