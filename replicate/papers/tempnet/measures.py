@@ -32,7 +32,9 @@ _SETTINGS = [  # said by the manifest or paper.toml
 
 
 def compact(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame for keeping, without columns the manifest says."""
+    """Return a frame for keeping: without columns the manifest says, and single anchors of the first seed only."""
+    if "place" in frame and "direction" in frame:
+        frame = frame[~frame["metric"].isin(["tau of an anchor", "group size"]) | (frame["seed"] == 0)]
     return frame.drop(columns=[name for name in _SETTINGS if name in frame])
 
 
