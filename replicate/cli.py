@@ -122,21 +122,24 @@ def report(
     ] = "scorecard",
     as_json: Json = False,
 ):
-    """Write scorecard and pages from the result files; print the scorecard or where files are."""
+    """Write the scorecard from the result files and print it, or build the site (pages), or say where files are."""
     from replicate import report as reports
 
     folder = paths.results_dir(papers_preset(preset))
     found, problems = reports.results(folder)
     if not found and not problems:
         raise UserError(f"no results for preset {preset!r} in {folder}: run 'make PRESET={preset}' first")
-    written = reports.write(folder)
+    reports.write(folder)
     claims = reports.claims_table(found)
     if as_json:
         return print_json(json.loads((folder / "scorecard.json").read_text()))
     if show == "scorecard":
         return reports.print_scorecard(claims, problems, preset=preset, console=out)
-    files = written if show == "pages" else [f for r in found for f in r.files(show)]
-    for path in files:
+    if show == "pages":
+        from replicate.site import build
+
+        return typer.echo(build(folder))
+    for path in (f for r in found for f in r.files(show)):
         typer.echo(path)
 
 
