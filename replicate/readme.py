@@ -1,10 +1,10 @@
-"""The scorecard in README.md, generated from the committed snapshot so that it stays true."""
+"""The scorecard in README.md and its picture, generated from the committed snapshot so that they stay true."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from replicate import atomic, report
+from replicate import atomic, picture, report
 from replicate.paths import project_root, reference_dir
 
 BEGIN = "<!-- scorecard: begin (written by `replicate readme`) -->"
@@ -25,6 +25,16 @@ def _fold(slug: str, claims: pd.DataFrame) -> str:
     return f"<details><summary>{title}</summary>\n\n{report.markdown(claims)}\n</details>\n"
 
 
+def picture_path() -> Path:
+    """Return where the scorecard's picture lies."""
+    return project_root() / "docs" / "scorecard.svg"
+
+
+def picture_of_snapshot(preset: str = "default") -> str:
+    """Return the scorecard of the committed snapshot as SVG."""
+    return picture.svg(report.claims_table(report.results(reference_dir(preset))[0]))
+
+
 def updated(text: str) -> str:
     """Return README text with the block between its two marks replaced.
 
@@ -38,7 +48,8 @@ def updated(text: str) -> str:
 
 
 def write() -> Path:
-    """Rewrite the block in README.md and return the file's path."""
+    """Rewrite the picture and the block in README.md; return the path of the latter."""
+    atomic.write_text(picture_path(), picture_of_snapshot())
     path = project_root() / "README.md"
     atomic.write_text(path, updated(path.read_text(encoding="utf-8")))
     return path

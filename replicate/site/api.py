@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 
 from replicate.paths import PACKAGE
+from replicate.site.html import raw
 
 Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -35,12 +36,7 @@ def module_section(name: str, code: str) -> str:
     """Return the section of one module: its docstring, then its public functions and classes."""
     tree = ast.parse(code)
     entries = "\n".join(_entry(node, name) for node in _public(tree.body))
-    return f"## {name}\n\n{raw(_docstring(tree) + entries)}"
-
-
-def raw(html: str) -> str:
-    """Return HTML that the Markdown parser passes on as it is, blank lines and all."""
-    return f"``````{{raw}} html\n{html}\n``````"
+    return f"## {name.rpartition('.')[2]}\n\n{raw(_docstring(tree) + entries)}"
 
 
 def _entry(node: Documented, place: str, *, method: bool = False) -> str:

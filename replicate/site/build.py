@@ -62,10 +62,13 @@ def _run_sphinx(source: Path, target: Path, settings: dict[str, str]) -> None:
         raise UserError(f"the site could not be built:\n{done.stderr.replace(str(source), 'site')[-3000:]}")
 
 
-def _publish(pages_: Path, site: Path) -> None:
+_UNUSED = (".buildinfo", "objects.inv", "*webpack-macros.html")  # for Sphinx's own use
+
+
+def _publish(finished: Path, site: Path) -> None:
     """Put the finished pages in their place; the old ones are moved aside first and then removed."""
     staging, old = site.with_name(f".site.partial-{os.getpid()}"), site.with_name(".site.old")
-    shutil.copytree(pages_, staging, ignore=shutil.ignore_patterns(".buildinfo", "objects.inv", ".doctrees"))
+    shutil.copytree(finished, staging, ignore=shutil.ignore_patterns(*_UNUSED))
     shutil.rmtree(old, ignore_errors=True)
     if site.exists():
         site.rename(old)

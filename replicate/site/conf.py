@@ -28,6 +28,7 @@ html_theme_options = {
 }
 html_math_renderer = "mathml"
 html_static_path = [str(_HERE / "static")]
+html_favicon = str(_HERE / "static" / "tick.svg")
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_extra_path = [os.environ["REPLICATE_SITE_FILES"]]

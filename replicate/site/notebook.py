@@ -4,6 +4,8 @@ import copy
 import re
 from typing import Any
 
+from replicate.site.html import raw
+
 Notebook = dict[str, Any]
 _FIGURE = re.compile(r"run\.figures?\(")
 
@@ -48,7 +50,7 @@ def page(notebook: Notebook, *, title: str, head: str, tail: str, claims: list[s
         notebook: an executed notebook (format 4); it is not changed.
         title: the page's title where the notebook has none.
         head: HTML to put on top.
-        tail: HTML to put at the end.
+        tail: Markdown to put at the end.
         claims: ids of claims whose cells are to be marked.
         figures: names of figures whose cells are to be marked.
     """
@@ -57,10 +59,10 @@ def page(notebook: Notebook, *, title: str, head: str, tail: str, claims: list[s
         new = [mark for mark in marks(cell, claims, figures) if mark not in seen]
         seen.update(new)
         if new:
-            cells.append(_markdown(_raw("".join(f'<span class="mark" id="{mark}"></span>' for mark in new))))
+            cells.append(_markdown(raw("".join(f'<span class="mark" id="{mark}"></span>' for mark in new))))
         cells.append(cell)
     first, rest = _split_title(cells, title)
-    cells = [_markdown(f"{first}\n\n{_raw(head)}"), *rest, _markdown(_raw(tail))]
+    cells = [_markdown(f"{first}\n\n{raw(head)}"), *rest, _markdown(tail)]
     metadata = {k: v for k, v in notebook["metadata"].items() if k != "widgets"}  # sliders need a kernel
     return {**notebook, "metadata": metadata, "cells": [{**c, "id": f"c{i}"} for i, c in enumerate(cells)]}
 
@@ -75,8 +77,3 @@ def _split_title(cells: list[Notebook], title: str) -> tuple[str, list[Notebook]
 
 def _markdown(text: str) -> Notebook:
     return {"cell_type": "markdown", "metadata": {}, "source": text}
-
-
-def _raw(html: str) -> str:
-    """Return HTML that the Markdown parser passes on as it is, blank lines and all."""
-    return f"``````{{raw}} html\n{html}\n``````"

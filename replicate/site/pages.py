@@ -74,7 +74,7 @@ def _paper_page(result: Result, paper: dict[str, Any]) -> dict[str, Any]:
         {"nbformat_minor": 5, **executed},
         title=paper["title"],
         head=_render("claims.html", paper=paper),
-        tail=_render("files.html", paper=paper, has_notebook=result.has_notebook),
+        tail=_render("files.md", paper=paper, has_notebook=result.has_notebook),
         claims=[c["claim"] for c in paper["claims"]],
         figures=paper["figures"],
     )
