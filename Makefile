@@ -43,8 +43,8 @@ nbval: $(READY)  ## every notebook against its stored outputs
 data-test: $(READY)  ## tests that need the mirror of real data ($REPLICATE_DATA)
 	@$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile -q -m data
 
-lab: $(READY)  ## JupyterLab on the notebooks
-	@$(BIN)/jupyter lab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
+lab: $(READY)  ## JupyterLab, opened at notebooks/index.ipynb
+	@$(BIN)/jupyter lab --notebook-dir=. notebooks/index.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
 tables: all  ## bring results up to date and list the tables
 	@$(BIN)/replicate report --preset $(PRESET) --show tables

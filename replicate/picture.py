@@ -8,7 +8,7 @@ import pandas as pd
 from replicate import palette
 from replicate.verdicts import Outcome
 
-TILE, GAP, PER_ROW, LEFT, LINE = 18, 4, 20, 260, 22  # pixels, but for the tiles in a row
+TILE, PER_ROW, LEFT, LINE = 18, 20, 260, 22  # pixels, but for the tiles in a row
 STYLE = """<style>
 text { font: 13px system-ui, sans-serif; fill: #1f2328 } .small { font-size: 11px; fill: #59636e }
 .sign { font-size: 12px; text-anchor: middle; font-weight: 700 }

@@ -33,6 +33,14 @@ class Result:
         return [self.path / name for name in self.manifest["files"] if name.split("/")[0] == kind]
 
     @property
+    def cover(self) -> Path | None:
+        """The figure that decides most claims (of several: the first), or the first figure, or none."""
+        vectors = {path.stem: path for path in self.files("figures") if path.suffix == ".svg"}
+        counted = Counter(name for name in self.claims["figure"] if name in vectors)
+        name = next((name for name, _ in counted.most_common(1)), next(iter(vectors), None))
+        return vectors.get(name)
+
+    @property
     def has_notebook(self) -> bool:
         """Whether the executed notebook is there; a snapshot has none."""
         return self._notebook.is_file()
@@ -52,7 +60,7 @@ def results(folder: Path) -> tuple[list[Result], list[str]]:
     Runs with changed parameters (``slug+...``) are nobody's published result and are left out.
     """
     folders = sorted(p for p in folder.glob("*") if p.is_dir() and not p.name.startswith("."))
-    complete, problems = read_runs(p for p in folders if p.name not in {"failed", "site"} and "+" not in p.name)
+    complete, problems = read_runs(p for p in folders if p.name not in {"failed", "site", "export"} and "+" not in p.name)
     failed = sorted(p for p in (folder / "failed").glob("*.txt") if "+" not in p.name)
     problems += [f"{p.stem}: the last run failed (see {p.with_suffix('.ipynb')})" for p in failed]
     return complete, problems

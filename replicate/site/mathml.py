@@ -12,7 +12,7 @@ def setup(app: Sphinx) -> dict[str, object]:
 
 
 def _inline(translator, node) -> None:
-    translator.body.append(mathml(node.astext(), display="inline"))
+    translator.body.append(f'<span class="formula-inline">{mathml(node.astext(), display="inline")}</span>')
     raise nodes.SkipNode
 
 

@@ -1,0 +1,62 @@
+"""What ``notebooks/index.ipynb`` shows: the committed snapshot as a reader meets it first."""
+
+import os
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from replicate import paper as papers
+from replicate import picture, readme, report
+from replicate.paths import notebooks_dir
+
+if TYPE_CHECKING:
+    from IPython.display import SVG, Markdown
+
+
+def scorecard() -> "SVG":
+    """Return the scorecard as a picture: a row a paper, a tile a claim (the claim's text under the pointer)."""
+    from IPython.display import SVG
+
+    return SVG(picture.svg(_all_claims()))
+
+
+def counts() -> pd.DataFrame:
+    """Return how many claims of each paper got each verdict."""
+    found = _all_claims()
+    table = pd.crosstab(found["paper"], found["verdict"]).reindex(columns=report.ORDER, fill_value=0)
+    return table.rename_axis(columns=None)
+
+
+def claims(*verdicts: str) -> pd.DataFrame:
+    """Return the claims with these verdicts (none given: all), as a reader sees them."""
+    found = _all_claims()
+    chosen = found[found["verdict"].isin(verdicts or report.ORDER)]
+    columns = ["paper", "claim", "statement", "published", "ours", "verdict"]
+    return chosen[columns].set_index(["paper", "claim"])
+
+
+def gallery() -> "Markdown":
+    """Return a table of the papers: a link to each notebook, its verdicts and one figure."""
+    from IPython.display import Markdown
+
+    found = _all_claims()
+    rows = [_row(result, found[found["paper"] == result.slug]) for result in readme.snapshot()]
+    return Markdown("\n".join(["| paper | a figure |", "|---|---|", *rows]))
+
+
+def _row(result: report.Result, own: pd.DataFrame) -> str:
+    link = f"**[{result.manifest['short']}]({result.slug}.ipynb)**<br>{report.summary(own)}"
+    figure = os.path.relpath(result.cover, notebooks_dir()).replace(os.sep, "/") if result.cover else ""
+    return f"| {link} | " + (f'<img src="{figure}" alt="{result.cover.stem}" width="420"> |' if figure else "|")
+
+
+def presets(slug: str) -> pd.DataFrame:
+    """Return at which scales a paper can be run, and how long each may take."""
+    found = papers.load(slug).presets
+    rows = {name: {"what": p.description, "budget, min": round(p.budget_seconds / 60, 1)} for name, p in found.items()}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _all_claims() -> pd.DataFrame:
+    pd.set_option("display.max_colwidth", None, "display.max_rows", 300)  # whole sentences
+    return report.claims_table(readme.snapshot())
