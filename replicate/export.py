@@ -56,6 +56,8 @@ def describe(result: Result) -> "ROCrate":
     paper, suite = _paper(crate, made), _suite(crate, made)
     crate.root_dataset["license"] = _entity(crate, LICENCE, "CreativeWork", name="BSD 3-Clause License")
     crate.root_dataset["isBasedOn"] = paper
+    maintainers = _entity(crate, "#maintainers", "Organization", name="The replicate maintainers")
+    crate.root_dataset["author"] = crate.root_dataset["publisher"] = maintainers
     files = [_file(crate, result, name) for name in _names(result)]
     data = [origin for name in _datasets(made) for origin in _origins(crate, name)]
     crate.root_dataset["mentions"] = crate.add_action(
@@ -102,7 +104,7 @@ def _origin(crate: "ROCrate", entry: datasets.Entry):
         "description": f"Data set {entry.dataset}; origin: {entry.origin}",
         "license": entry.licence,
         "creditText": entry.citation,
-        "contentUrl": list(entry.urls),
+        "contentUrl": list(entry.urls) if len(entry.urls) > 1 else next(iter(entry.urls), None),
         "sha256": entry.sha256,
     }
     return _entity(crate, f"#data/{entry.name}", "CreativeWork", **{k: v for k, v in known.items() if v})

@@ -37,8 +37,8 @@ def figures_block() -> str:
 
 
 def _figure(result: report.Result) -> str:
-    path = result.cover.relative_to(project_root()).as_posix()
-    return f'**{result.slug}** {result.cover.stem}<br><img src="{path}" alt="{result.slug}: {result.cover.stem}" width="400">'
+    path, name = result.cover.relative_to(project_root()).as_posix(), result.cover.stem
+    return f'**{result.slug}** {name}<br><img src="{path}" alt="{result.slug}: {name}" width="400">'
 
 
 def picture_path() -> Path:

@@ -60,7 +60,9 @@ def results(folder: Path) -> tuple[list[Result], list[str]]:
     Runs with changed parameters (``slug+...``) are nobody's published result and are left out.
     """
     folders = sorted(p for p in folder.glob("*") if p.is_dir() and not p.name.startswith("."))
-    complete, problems = read_runs(p for p in folders if p.name not in {"failed", "site", "export"} and "+" not in p.name)
+    complete, problems = read_runs(
+        p for p in folders if p.name not in {"failed", "site", "export"} and "+" not in p.name
+    )
     failed = sorted(p for p in (folder / "failed").glob("*.txt") if "+" not in p.name)
     problems += [f"{p.stem}: the last run failed (see {p.with_suffix('.ipynb')})" for p in failed]
     return complete, problems

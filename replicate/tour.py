@@ -8,6 +8,7 @@ import pandas as pd
 from replicate import paper as papers
 from replicate import picture, readme, report
 from replicate.paths import notebooks_dir
+from replicate.verdicts import Outcome
 
 if TYPE_CHECKING:
     from IPython.display import SVG, Markdown
@@ -28,9 +29,13 @@ def counts() -> pd.DataFrame:
 
 
 def claims(*verdicts: str) -> pd.DataFrame:
-    """Return the claims with these verdicts (none given: all), as a reader sees them."""
-    found = _all_claims()
-    chosen = found[found["verdict"].isin(verdicts or report.ORDER)]
+    """Return the claims with these verdicts (none given: all), as a reader sees them.
+
+    Raises:
+        ValueError: there is no such verdict.
+    """
+    found, wanted = _all_claims(), [str(Outcome(verdict)) for verdict in verdicts or Outcome]
+    chosen = found[found["verdict"].isin(wanted)]
     columns = ["paper", "claim", "statement", "published", "ours", "verdict"]
     return chosen[columns].set_index(["paper", "claim"])
 
