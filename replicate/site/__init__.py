@@ -1,5 +1,5 @@
 """The site: scorecard, papers, explanations and API as static pages, made from result files alone."""
 
-from replicate.site.build import build
+from replicate.site.publish import build
 
 __all__ = ["build"]
