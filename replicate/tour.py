@@ -1,24 +1,28 @@
 """What ``notebooks/index.ipynb`` shows: the committed snapshot as a reader meets it first."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from replicate import paper as papers
-from replicate import picture, readme, report
+from replicate import readme, report
 from replicate.paths import notebooks_dir
 from replicate.verdicts import Outcome
 
 if TYPE_CHECKING:
-    from IPython.display import SVG, Markdown
+    from IPython.display import Markdown
 
 
-def scorecard() -> "SVG":
-    """Return the scorecard as a picture: a row a paper, a tile a claim (the claim's text under the pointer)."""
-    from IPython.display import SVG
+def scorecard() -> "Markdown":
+    """Return the scorecard as a picture: a row a paper, a tile a claim.
 
-    return SVG(picture.svg(_all_claims()))
+    It is linked, not inside: JupyterLab shows a drawing inside a notebook only to those who trust the notebook.
+    """
+    from IPython.display import Markdown
+
+    return Markdown(f'<img src="{_link(readme.picture_path())}" alt="scorecard">')
 
 
 def counts() -> pd.DataFrame:
@@ -51,8 +55,13 @@ def gallery() -> "Markdown":
 
 def _row(result: report.Result, own: pd.DataFrame) -> str:
     link = f"**[{result.manifest['short']}]({result.slug}.ipynb)**<br>{report.summary(own)}"
-    figure = os.path.relpath(result.cover, notebooks_dir()).replace(os.sep, "/") if result.cover else ""
-    return f"| {link} | " + (f'<img src="{figure}" alt="{result.cover.stem}" width="420"> |' if figure else "|")
+    figure = f'<img src="{_link(result.cover)}" alt="{result.cover.stem}" width="420">' if result.cover else ""
+    return f"| {link} | {figure} |"
+
+
+def _link(path: Path) -> str:
+    """Return how a notebook links to a file of the project."""
+    return os.path.relpath(path, notebooks_dir()).replace(os.sep, "/")
 
 
 def presets(slug: str) -> pd.DataFrame:

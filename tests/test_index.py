@@ -9,6 +9,7 @@ import pytest
 from replicate import paper as papers
 from replicate import tour
 from replicate.paths import notebooks_dir
+from replicate.readme import picture_path
 
 CELLS = json.loads((notebooks_dir() / "index.ipynb").read_text("utf-8"))["cells"]
 CODE = [cell for cell in CELLS if cell["cell_type"] == "code"]
@@ -36,6 +37,12 @@ def test_it_was_run_to_its_end():
     assert all(cell["outputs"] for cell in CODE[1:])
 
 
+def test_everything_shows_without_trusting_the_notebook():
+    """A clone is not trusted: JupyterLab then leaves out scripts, and drawings inside the notebook."""
+    kinds = {kind for cell in CODE for output in cell["outputs"] for kind in output.get("data", {})}
+    assert kinds <= {"text/plain", "text/html", "text/markdown"}
+
+
 def test_it_links_every_paper_and_its_links_lead_somewhere():
     """The first notebook a user opens must not end in a dead link."""
     shown = _outputs("text/markdown")
@@ -53,7 +60,7 @@ def test_counts_add_up():
     counts = tour.counts()
     assert counts.to_numpy().sum() == len(tour.claims())
     assert counts["disagrees"].sum() == len(tour.claims("disagrees"))
-    assert tour.scorecard().data.count("<g>") == len(tour.claims())
+    assert picture_path().read_text("utf-8").count("<g>") == len(tour.claims())
 
 
 def test_an_unknown_verdict_is_an_error():
