@@ -12,12 +12,15 @@ JOBS   ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+SITE_READY := $(VENV)/.ready-report
+TEST_READY := $(VENV)/.ready-browser
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 PAPERS := $(patsubst replicate/papers/%/paper.toml,%,$(wildcard replicate/papers/*/paper.toml))
 RUN    := $(BIN)/replicate run --preset $(PRESET) --device $(DEVICE) $(if $(JOBS),--jobs $(JOBS))
 # one computing thread per process: workers share the cores, and sums keep their order
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: all smoke $(PAPERS) test pytest nbval data-test lab tables figures report notebooks compare snapshot data bench clean distclean setup lock help
+.PHONY: all smoke $(PAPERS) test pytest nbval data-test lab tables figures report export notebooks compare snapshot data bench clean distclean setup lock help
 
 all: $(READY)  ## run every notebook at PRESET (default), write results/, print the scorecard
 	@$(RUN) all
@@ -30,7 +33,7 @@ $(PAPERS): $(READY)  ## <slug>: run one paper
 
 test: pytest nbval  ## set up, then pytest, then nbval over every notebook
 
-pytest: $(READY)  ## the tests alone
+pytest: $(TEST_READY)  ## the tests alone
 	@$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile -q
 
 nbval: $(READY)  ## every notebook against its stored outputs
@@ -40,8 +43,8 @@ nbval: $(READY)  ## every notebook against its stored outputs
 data-test: $(READY)  ## tests that need the mirror of real data ($REPLICATE_DATA)
 	@$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile -q -m data
 
-lab: $(READY)  ## JupyterLab on the notebooks
-	@$(BIN)/jupyter lab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
+lab: $(READY)  ## JupyterLab, opened at notebooks/index.ipynb
+	@$(BIN)/jupyter lab --notebook-dir=. notebooks/index.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
 tables: all  ## bring results up to date and list the tables
 	@$(BIN)/replicate report --preset $(PRESET) --show tables
@@ -49,8 +52,11 @@ tables: all  ## bring results up to date and list the tables
 figures: all  ## bring results up to date and list the figures
 	@$(BIN)/replicate report --preset $(PRESET) --show figures
 
-report: all  ## bring results up to date and write results/PRESET/site/
+report: all $(SITE_READY)  ## bring results up to date and write results/PRESET/site/
 	@$(BIN)/replicate report --preset $(PRESET) --show pages
+
+export: all $(SITE_READY)  ## bring results up to date and write each as an RO-Crate, results/PRESET/export/
+	@$(BIN)/replicate export all --preset $(PRESET)
 
 notebooks: $(READY)  ## write the outputs stored with the notebooks anew (preset smoke)
 	@$(BIN)/replicate notebooks all
@@ -79,8 +85,16 @@ $(READY): pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (a few minutes the first time)"
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, {sys.version.split()[0]} found: make PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@$(PIP) '.[test]'
 	@touch $@
+
+$(SITE_READY): $(READY)
+	@$(PIP) '.[report]'
+	@touch $@
+
+$(TEST_READY): $(READY)
+	@$(PIP) '.[test,report,browser]'
+	@touch $(SITE_READY) $@
 
 lock: $(READY)  ## rewrite constraints.txt from what is installed (torch and its GPU libraries stay free)
 	@$(BIN)/python -m replicate.lock > constraints.tmp && mv constraints.tmp constraints.txt

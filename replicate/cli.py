@@ -135,21 +135,24 @@ def report(
     ] = "scorecard",
     as_json: Json = False,
 ):
-    """Write scorecard and pages from the result files; print the scorecard or where files are."""
+    """Write the scorecard from the result files and print it, or build the site (pages), or say where files are."""
     from replicate import report as reports
 
     folder = paths.results_dir(papers_preset(preset))
     found, problems = reports.results(folder)
     if not found and not problems:
         raise UserError(f"no results for preset {preset!r} in {folder}: run 'make PRESET={preset}' first")
-    written = reports.write(folder)
+    reports.write(folder)
     claims = reports.claims_table(found)
     if as_json:
         return print_json(json.loads((folder / "scorecard.json").read_text()))
     if show == "scorecard":
         return reports.print_scorecard(claims, problems, preset=preset, console=out)
-    files = written if show == "pages" else [f for r in found for f in r.files(show)]
-    for path in files:
+    if show == "pages":
+        from replicate.site import build
+
+        return typer.echo(build(folder))
+    for path in (f for r in found for f in r.files(show)):
         typer.echo(path)
 
 
@@ -176,6 +179,22 @@ def compare(paper: PaperName = "all", preset: PresetName = "default", as_json: J
 
 
 @app.command()
+def export(paper: PaperName, preset: PresetName = "default"):
+    """Write complete results for others to keep: each an RO-Crate with files, provenance and data origins."""
+    from replicate import report as reports
+    from replicate.export import export as keep
+
+    slugs, folder = _chosen(paper, preset), paths.results_dir(preset)
+    found, problems = reports.read_runs(folder / slug for slug in slugs)
+    for result in found:
+        typer.echo(keep(result, folder / "export" / f"{result.slug}-{preset}.zip"))
+    for line in problems:
+        err.print(line, markup=False, soft_wrap=True)
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
 def snapshot(paper: PaperName, preset: PresetName = "default"):
     """Keep complete results as the repository's snapshot (tables, SVG figures, claims, manifest)."""
     from replicate.compare import snapshot as keep
@@ -194,12 +213,14 @@ def readme():
 
 
 @app.command()
-def notebooks(paper: PaperName):
+def notebooks(paper: Annotated[str, typer.Argument(help="A paper's slug, 'index', or 'all'.", metavar="PAPER")]):
     """Write the outputs stored with a notebook anew (preset smoke); commit the file afterwards."""
     from replicate.stored_outputs import refresh
 
-    for slug in _chosen(paper, "smoke"):
-        typer.echo(refresh(papers.load(slug)))
+    index = paths.notebooks_dir() / "index.ipynb"
+    chosen = [] if paper == "index" else [papers.load(slug).notebook for slug in _chosen(paper, "smoke")]
+    for notebook in [*chosen, index] if paper in ("all", "index") else chosen:
+        typer.echo(refresh(notebook))
 
 
 def _chosen(paper: str, preset: str) -> list[str]:

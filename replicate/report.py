@@ -1,4 +1,4 @@
-"""The scorecard and its pages, made from run directories alone: nothing is computed again here."""
+"""The scorecard, made from run directories alone: nothing is computed again here."""
 
 import json
 import math
@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from replicate import atomic, manifest
+from replicate import atomic, manifest, palette
 from replicate.claims import read, scorecard
 from replicate.verdicts import Outcome
 
 ORDER = [str(o) for o in Outcome]
-STYLE = {"agrees": "green", "disagrees": "red", "inconclusive": "yellow"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,27 @@ class Result:
         """Return the run's ``tables`` or ``figures``."""
         return [self.path / name for name in self.manifest["files"] if name.split("/")[0] == kind]
 
+    @property
+    def cover(self) -> Path | None:
+        """The figure that decides most claims (of several: the first), or the first figure, or none."""
+        vectors = {path.stem: path for path in self.files("figures") if path.suffix == ".svg"}
+        counted = Counter(name for name in self.claims["figure"] if name in vectors)
+        name = next((name for name, _ in counted.most_common(1)), next(iter(vectors), None))
+        return vectors.get(name)
+
+    @property
+    def has_notebook(self) -> bool:
+        """Whether the executed notebook is there; a snapshot has none."""
+        return self._notebook.is_file()
+
+    def notebook(self) -> dict:
+        """Return the executed notebook."""
+        return json.loads(self._notebook.read_text(encoding="utf-8"))
+
+    @property
+    def _notebook(self) -> Path:
+        return self.path / f"{self.slug}.ipynb"
+
 
 def results(folder: Path) -> tuple[list[Result], list[str]]:
     """Return the complete runs in ``results/<preset>`` and a line for everything that is not one.
@@ -40,7 +60,9 @@ def results(folder: Path) -> tuple[list[Result], list[str]]:
     Runs with changed parameters (``slug+...``) are nobody's published result and are left out.
     """
     folders = sorted(p for p in folder.glob("*") if p.is_dir() and not p.name.startswith("."))
-    complete, problems = read_runs(p for p in folders if p.name not in {"failed", "site"} and "+" not in p.name)
+    complete, problems = read_runs(
+        p for p in folders if p.name not in {"failed", "site", "export"} and "+" not in p.name
+    )
     failed = sorted(p for p in (folder / "failed").glob("*.txt") if "+" not in p.name)
     problems += [f"{p.stem}: the last run failed (see {p.with_suffix('.ipynb')})" for p in failed]
     return complete, problems
@@ -130,15 +152,17 @@ def _rich_table(claims: pd.DataFrame, *, preset: str, with_statement: bool):
             paper = row["paper"]
             table.add_section()
             table.add_row(f"[bold]{paper}[/bold]")
-        colour = STYLE.get(row["verdict"], "dim")
+        look = palette.look(row["verdict"])
         data = row["dataset"] if isinstance(row["dataset"], str) else ""
         cells = [row["claim"], *([row["statement"]] if with_statement else []), row["published"], row["ours"], data]
-        table.add_row(*(escape(str(cell)) for cell in cells), f"[{colour}]{row['verdict']}[/{colour}]")
+        table.add_row(
+            *(escape(str(cell)) for cell in cells), f"[{look.terminal}]{look.sign} {row['verdict']}[/{look.terminal}]"
+        )
     return table
 
 
 def write(folder: Path) -> list[Path]:
-    """Write ``scorecard.{md,csv,json}`` and ``site/index.html`` beside the runs; return what was written."""
+    """Write ``scorecard.{md,csv,json}`` beside the runs; return what was written."""
     found, problems = results(folder)
     claims = claims_table(found)
     head = f"# Scorecard, preset {folder.name}\n\n{summary(claims)}\n\n"
@@ -147,13 +171,10 @@ def write(folder: Path) -> list[Path]:
         "scorecard.md": head + markdown(claims) + notes,
         "scorecard.csv": claims.to_csv(index=False, lineterminator="\n"),
         "scorecard.json": json.dumps(_records(claims), indent=1, allow_nan=False) + "\n",
-        "site/index.html": _page(found, claims, problems, folder.name),
     }
     for name, text in texts.items():
         atomic.write_text(folder / name, text)
-    for result in found:
-        atomic.write_text(folder / "site" / f"{result.slug}.html", _notebook_page(result))
-    return [folder / name for name in texts] + [folder / "site" / f"{r.slug}.html" for r in found]
+    return [folder / name for name in texts]
 
 
 def _records(claims: pd.DataFrame) -> list[dict[str, object]]:
@@ -164,26 +185,3 @@ def _records(claims: pd.DataFrame) -> list[dict[str, object]]:
 
 def _finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _page(found: list[Result], claims: pd.DataFrame, problems: list[str], preset: str) -> str:
-    from jinja2 import Environment, PackageLoader
-
-    environment = Environment(loader=PackageLoader("replicate"), autoescape=True)
-    papers = [
-        {
-            "manifest": r.manifest,
-            "claims": claims[claims["paper"] == r.slug].astype(object).fillna("").to_dict("records"),
-            "figures": [f"../{r.slug}/{p.relative_to(r.path)}" for p in r.files("figures") if p.suffix == ".svg"],
-            "tables": [f"../{r.slug}/{p.relative_to(r.path)}" for p in r.files("tables")],
-        }
-        for r in found
-    ]
-    template = environment.get_template("report.html")
-    return template.render(papers=papers, summary=summary(claims), problems=problems, preset=preset)
-
-
-def _notebook_page(result: Result) -> str:
-    from nbconvert import HTMLExporter
-
-    return HTMLExporter().from_filename(str(result.path / f"{result.slug}.ipynb"))[0]

@@ -8,19 +8,18 @@ import tempfile
 from pathlib import Path
 
 from replicate import execute
-from replicate.paper import Paper
 
 
-def refresh(paper: Paper) -> Path:
-    """Execute a paper's notebook as it stands and put its outputs into the file.
+def refresh(notebook: Path) -> Path:
+    """Execute a notebook as it stands, put its outputs into the file, and return its path.
 
     Raises:
         NotebookFailed: a cell failed; the committed notebook is left as it was.
     """
     with tempfile.TemporaryDirectory(prefix="replicate-outputs-") as folder:
-        executed = Path(folder) / paper.notebook.name
-        execute.execute_notebook(paper.notebook, executed, {}, env={"REPLICATE_RUN_DIR": ""})
-        staged = paper.notebook.with_suffix(".new")
+        executed = Path(folder) / notebook.name
+        execute.execute_notebook(notebook, executed, {}, env={"REPLICATE_RUN_DIR": ""})
+        staged = notebook.with_suffix(".new")
         staged.write_bytes(executed.read_bytes())
-        os.replace(staged, paper.notebook)
-    return paper.notebook
+        os.replace(staged, notebook)
+    return notebook

@@ -146,7 +146,7 @@ def make_run(toy):
         atomic.write_text(path / "claims.csv", frame.to_csv(index=False, lineterminator="\n"))
         atomic.write_text(path / "figures" / "curve.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>")
         atomic.write_text(path / f"{path.name}.ipynb", json.dumps(NOTEBOOK))
-        manifest.write(path, {"status": status, "slug": path.name, **MANIFEST, **changes})
+        manifest.write(path, {"status": status, "slug": path.name, "preset": preset, **MANIFEST, **changes})
         return path
 
     return make

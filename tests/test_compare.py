@@ -230,3 +230,22 @@ def test_large_runs_are_not_kept(make_run, tmp_path):
     with pytest.raises(UserError, match=r"has 2.6 MB to keep, the limit is 2.5 MB"):
         snapshot(make_run(tmp_path / "b" / "toy", tables={"big": "x" * 2_600_000}), reference)
     assert [p.name for p in (reference / "tables").iterdir()] == ["accuracy.csv"]
+
+
+def test_the_command_exits_non_zero_when_and_only_when_something_differs(isolated, toy, make_run):
+    """`make compare` in CI would pass for ever if it only printed."""
+    from typer.testing import CliRunner
+
+    from replicate.cli import app
+
+    ours, reference = (isolated.root / "results" / p / "toy" for p in ("smoke", "reference/smoke"))
+    make_run(reference)
+    make_run(ours)
+    done = CliRunner().invoke(app, ["compare", "toy", "--preset", "smoke"])
+    assert done.exit_code == 0, done.output
+    changed = pd.read_csv(ours / "tables" / "accuracy.csv").assign(value=[0.5, 0.7500001, 1.5, 2.5])
+    make_run(ours, tables={"accuracy": changed})
+    done = CliRunner().invoke(app, ["compare", "toy", "--preset", "smoke"])
+    assert done.exit_code == 1
+    assert "toy accuracy/acc: differs" in done.output
+    assert "toy accuracy/loss: ok" in done.output

@@ -8,12 +8,13 @@ from replicate.lock import FREE
 
 ROOT = Path(__file__).parent.parent
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "torch": "pytorch", "xgboost": "py-xgboost"}
-CONDA_ONLY = {"python", "make", "pip"}
+CONDA_ONLY = {"python", "make", "pip", "arcp"}  # arcp: rocrate's, which pip installs without dependencies
 
 
 def _requirements():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    extras = project["optional-dependencies"]  # all but the browser's driver, without which its tests are skipped
+    lines = [*project["dependencies"], *extras["test"], *extras["report"]]
     return dict(re.fullmatch(r"([\w-]+)(.*)", line).groups() for line in lines), project
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from replicate import paper as papers
 from replicate.paths import project_root
-from replicate.readme import updated
+from replicate.readme import picture_of_snapshot, picture_path, updated
 
 TEXT = (project_root() / "README.md").read_text(encoding="utf-8")
 
@@ -14,6 +14,11 @@ TEXT = (project_root() / "README.md").read_text(encoding="utf-8")
 def test_the_scorecard_is_the_snapshots():
     """A scorecard edited by hand, or left behind by a new snapshot, would be a false claim."""
     assert updated(TEXT) == TEXT
+
+
+def test_the_picture_is_the_snapshots():
+    """It is what most readers look at, and the only thing some do."""
+    assert picture_path().read_text(encoding="utf-8") == picture_of_snapshot()
 
 
 def test_a_readme_without_marks_is_refused():

@@ -4,12 +4,13 @@ import io
 import json
 import math
 import re
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
 from rich.console import Console
 
-from replicate import report
+from replicate import palette, picture, report
 from replicate.measurement import Measurement, from_seeds
 
 
@@ -111,44 +112,16 @@ def test_statements_are_printed_as_written(text):
     assert out.getvalue().rstrip().endswith("1 claims: 1 agrees (preset smoke; not comparable = other data or scale)")
 
 
-def test_write_makes_scorecards_and_pages(folder):
+def test_write_makes_scorecards(folder):
     """Everything that is promised is there, and says the same."""
     written = report.write(folder)
-    names = ["scorecard.md", "scorecard.csv", "scorecard.json", "site/index.html", "site/second.html", "site/toy.html"]
-    assert [p.relative_to(folder).as_posix() for p in written] == names
-    assert all(p.stat().st_size for p in written)
+    assert [p.relative_to(folder).as_posix() for p in written] == ["scorecard.md", "scorecard.csv", "scorecard.json"]
     text = (folder / "scorecard.md").read_text()
     assert "# Scorecard, preset smoke" in text
     assert "- third: the last run failed" in text
     assert "# Toy" not in text
-    assert "Toy</h1>" in re.sub(r"<a .*?</a>", "", (folder / "site" / "toy.html").read_text())
     assert len(pd.read_csv(folder / "scorecard.csv")) == 4
-    assert report.write(folder) == written, "its own pages must not count as runs"
-
-
-def test_the_index_page_is_complete_and_needs_no_network(folder):
-    """A report must be readable offline and in ten years: no file of another host, no dead link."""
-    report.write(folder)
-    page = (folder / "site" / "index.html").read_text()
-    for slug in ("toy", "second"):
-        for claim in ("C1", "C2"):
-            assert f'id="{slug}-{claim}"' in page
-    links = re.findall(r"""(?:src|href)=["']([^"']*)""", page) + re.findall(r"url\(([^)]*)\)", page)
-    assert links
-    assert not [link for link in links if ":" in link or link.startswith("//")]
-    assert all((folder / "site" / link).is_file() for link in links)
-    assert "<script" not in page
-    assert "@import" not in page
-    for text in ("third: the last run failed", "Evidence: appendix", "2024-01-02: split typing", "arXiv:1234.56789"):
-        assert text in page
-
-
-def test_the_index_page_escapes_text(make_run, tmp_path, toy_paper_toml, read_toy):
-    """'p < 0.05' in a statement must not become a tag."""
-    paper = read_toy(toy_paper_toml(("A beats B.", "A < B & <b>C</b>")))
-    make_run(tmp_path / "smoke" / "toy", paper=paper)
-    report.write(tmp_path / "smoke")
-    assert "A &lt; B &amp; &lt;b&gt;C&lt;/b&gt;" in (tmp_path / "smoke" / "site" / "index.html").read_text()
+    assert report.write(folder) == written, "its own files must not count as runs"
 
 
 def test_json_is_strict_and_keeps_every_digit(make_run, tmp_path):
@@ -165,10 +138,28 @@ def test_json_is_strict_and_keeps_every_digit(make_run, tmp_path):
     assert (second["estimate"], second["verdict"], second["published"]) == (None, "not run", "A is higher")
 
 
-def test_an_empty_preset_still_gets_its_pages(tmp_path):
+def test_an_empty_preset_still_gets_its_scorecard(tmp_path):
     """When everything failed, the report must say so instead of failing, too."""
     (tmp_path / "smoke" / "failed").mkdir(parents=True)
     (tmp_path / "smoke" / "failed" / "toy.txt").write_text("x")
     report.write(tmp_path / "smoke")
     assert json.loads((tmp_path / "smoke" / "scorecard.json").read_text()) == []
-    assert "toy: the last run failed" in (tmp_path / "smoke" / "site" / "index.html").read_text()
+    assert "toy: the last run failed" in (tmp_path / "smoke" / "scorecard.md").read_text()
+
+
+def test_every_verdict_has_a_sign_of_its_own():
+    """Readers who do not see the colours, and prints in black and white, have only the signs."""
+    signs = [palette.look(name).sign for name in report.ORDER]
+    assert len(set(signs)) == len(report.ORDER)
+
+
+def test_the_picture_has_a_tile_a_claim_and_escapes_text(folder):
+    """It stands in the README: what it shows must be what the table says, as well-formed XML."""
+    claims = report.claims_table(report.results(folder)[0])
+    claims.loc[0, "statement"] = "A < B & <b>C</b>"
+    root = ElementTree.fromstring(picture.svg(claims))
+    titles = [t.text for t in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert len(titles) == 1 + len(claims)
+    assert "C1: inconclusive. A < B & <b>C</b>" in titles
+    texts = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"toy", "second", "2 claims", "1 agrees", "0 disagrees"} <= set(texts)
