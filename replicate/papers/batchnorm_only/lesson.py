@@ -42,8 +42,8 @@ def _accuracy_row(kind: tuple, group: pd.DataFrame, names: list[str]) -> dict[st
 
 
 def matched(frame: pd.DataFrame) -> float:
-    """Return the largest weight decay that was trained with: the matched one, where there is one."""
-    return float(frame["decay"].max()) if len(frame) else float("nan")
+    """Return the largest of several weight decays, the matched one where it was trained with; NaN if there is one."""
+    return float(frame["decay"].max()) if len(frame) and frame["decay"].nunique() > 1 else float("nan")
 
 
 def nulls(frame: pd.DataFrame) -> pd.DataFrame:

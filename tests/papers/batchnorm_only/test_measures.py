@@ -1,6 +1,7 @@
 """Measures from frames whose answers are known by hand."""
 
 import itertools
+import math
 from types import SimpleNamespace
 
 import pandas as pd
@@ -208,7 +209,9 @@ def test_tables_of_the_lesson():
     assert table["seeds"].tolist() == [3, 3]
     small = lesson.small_gammas(found)
     assert small["|gamma| < 0.01 in %"].tolist() == ["25.0"]
-    assert lesson.matched(found.frame) == 1e-4
+    assert math.isnan(lesson.matched(found.frame))
+    assert found.share_margin({"decay": lesson.matched(found.frame)}, {}) is None
+    assert lesson.matched(networks(probes(0, 0.2), probes(0, 0.3, decay=0.01)).frame) == 0.01
 
 
 def test_differences_of_the_lesson_are_paired():
