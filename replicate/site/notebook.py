@@ -59,7 +59,8 @@ def page(notebook: Notebook, *, title: str, head: str, tail: str, claims: list[s
         new = [mark for mark in marks(cell, claims, figures) if mark not in seen]
         seen.update(new)
         if new:
-            cells.append(_markdown(raw("".join(f'<span class="mark" id="{mark}"></span>' for mark in new))))
+            spans = "".join(f'<span id="{mark}"></span>' for mark in new)
+            cells.append(_markdown(raw(f'<div class="landing">{spans}</div>')))
         cells.append(cell)
     first, rest = _split_title(cells, title)
     cells = [_markdown(f"{first}\n\n{raw(head)}"), *rest, _markdown(tail)]
