@@ -109,6 +109,8 @@ def _namespace(tmp_path) -> dict[str, object]:
         **dict.fromkeys(("y", "y_cal"), target),
         **dict.fromkeys(("X_test", "X_new"), inputs[:10]),
         "y_test": target[:10],
+        "logits": torch.randn(2, 3, 50257, generator=torch.Generator().manual_seed(0)),
+        "targets": torch.zeros(2, 3, dtype=torch.int64),
         "telemetry": _telemetry(tmp_path / "my.csv", rng),
     }
 

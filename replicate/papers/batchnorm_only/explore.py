@@ -6,7 +6,7 @@ import numpy as np
 
 from replicate.schedules import step_drops
 
-from .decay_null import rates, shrink_factor, small_by_decay
+from .decay_null import rates, small_by_decay
 
 _STEPS_PER_EPOCH = 391
 
@@ -16,7 +16,13 @@ def draw(log_decay: float, rate: float, epochs: int) -> plt.Figure:
     drops = [epochs // 2 * _STEPS_PER_EPOCH, epochs * 3 // 4 * _STEPS_PER_EPOCH]
     every, decay = rates(step_drops(drops), epochs * _STEPS_PER_EPOCH, rate), 10.0**log_decay
     ends = np.arange(1, epochs + 1, max(1, epochs // 40))
-    left = [shrink_factor(every[: end * _STEPS_PER_EPOCH], decay=decay) for end in ends]
+    left, velocity, value = [], 0.0, 1.0  # `shrink_factor`, with what is left after every epoch
+    for number, step_rate in enumerate(every.tolist(), 1):
+        velocity = 0.9 * velocity + decay * value
+        value -= step_rate * velocity
+        if number % _STEPS_PER_EPOCH == 0:
+            left.append(value)
+    left = np.array(left)[ends - 1]
     figure, axes = plt.subplots(figsize=(6, 3.2))
     axes.plot(ends, left, "o-", markersize=3)
     share = small_by_decay(max(left[-1], 1e-300))
