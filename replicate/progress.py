@@ -68,17 +68,22 @@ class _Trainings(logging.Handler):
 
     def __init__(self, path: Path):
         super().__init__(logging.INFO)
-        self._path = path
+        self.path = path
 
     def emit(self, record: logging.LogRecord) -> None:
-        atomic.write_text(self._path, record.getMessage())
+        atomic.write_text(self.path, record.getMessage())
 
 
 def follow_trainings() -> None:
-    """Let trainings in this process report their epochs, if ``$REPLICATE_PROGRESS`` is set; once per process."""
+    """Let trainings in this process report their epochs to the file of ``$REPLICATE_PROGRESS``, or nowhere."""
     target, log = os.environ.get(_VARIABLE), logging.getLogger(_TRAININGS)
-    if target and not any(isinstance(handler, _Trainings) for handler in log.handlers):
-        log.addHandler(_Trainings(training_file(Path(target))))
+    path = training_file(Path(target)) if target else None
+    followed = [handler for handler in log.handlers if isinstance(handler, _Trainings)]
+    for handler in followed:
+        if handler.path != path:
+            log.removeHandler(handler)
+    if path and all(handler.path != path for handler in followed):
+        log.addHandler(_Trainings(path))
         log.setLevel(logging.INFO)
 
 

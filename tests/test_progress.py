@@ -64,7 +64,7 @@ def test_an_unreadable_file_is_no_progress_yet(tmp_path, content):
     assert progress.read(tmp_path / "p.json") is None
 
 
-def test_a_long_training_tells_its_epochs(meter):
+def test_a_long_training_tells_its_epochs(meter, monkeypatch):
     """One unit of an hour would otherwise show 0 of 1 until its end; images/s and time left are what people ask for."""
     log = logging.getLogger("replicate.training")
     Reporter("overnight", 1)
@@ -75,6 +75,11 @@ def test_a_long_training_tells_its_epochs(meter):
         assert len(log.handlers) == 1
         log.info("epoch %d of %d: 2,100 images/s, 55.0 min left", 12, 160)
         assert progress.read(meter).training == "epoch 12 of 160: 2,100 images/s, 55.0 min left"
+        monkeypatch.setenv("REPLICATE_PROGRESS", str(meter.with_name("next.json")))  # of the next run in this process
+        progress.follow_trainings()
+        log.info("epoch 1")
+        assert meter.with_name("next.training").read_text() == "epoch 1"
+        assert progress.read(meter).training.startswith("epoch 12")
     finally:
         log.handlers.clear()
 
