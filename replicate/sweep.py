@@ -12,6 +12,7 @@ import json
 import os
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from copy import deepcopy
@@ -34,6 +35,8 @@ from replicate.unit_cache import Row, UnitCache, UnitResult, plain_items, plain_
 
 Unit = Callable[..., list[Row]]
 Config = Mapping[str, object]
+# joblib replaces workers that have grown, as trainings do; their units are done by the new ones
+warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
 _LAST_COLUMNS = ["dataset", "seed", "step", "metric", "value", "unit", "split", "n", "status"]
 _WORKER_DIED = (
     "a worker process of {} was killed, most often because memory ran out with {} of them: "
