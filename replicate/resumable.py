@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from replicate.augmentation import draw_crops
 from replicate.checkpoint import Checkpoint
+from replicate.compiled import compiled
 from replicate.device_images import DeviceImages
 from replicate.precision import autocast
 from replicate.schedules import Schedule
@@ -24,6 +25,7 @@ from replicate.schedules import Schedule
 log = logging.getLogger("replicate.training")
 Streams = Callable[[str, int], torch.Generator]
 Epoch = dict[str, float]
+COMPILED_FROM = 30_000  # steps of a training from which on compiling, which takes a minute, pays
 
 
 class Diverged(RuntimeError):
@@ -57,6 +59,7 @@ class Training:
     checkpoint: Checkpoint | None = None
     every: int = 1
     history: list[Epoch] = field(default_factory=list)
+    _fast: Callable[[Tensor], Tensor] | None = field(default=None, init=False, repr=False)
 
     def run(
         self, images: DeviceImages, epochs: int, *, after_epoch: Callable[[int], Mapping[str, float]] | None = None
@@ -71,6 +74,7 @@ class Training:
             MemoryError: too little memory for a step; says what to do.
         """
         self._resume(str(images.padded.device))
+        self._choose_forward(images, epochs)
         rates = [group["lr"] for group in self.optimizer.param_groups] if self.optimizer else []
         started, first = time.monotonic(), len(self.history)
         for epoch in range(first, epochs):
@@ -82,6 +86,10 @@ class Training:
                 self._keep(rates)
             _say(record, epochs, len(images), time.monotonic() - started, epoch + 1 - first)
         return self.history
+
+    def _choose_forward(self, images: DeviceImages, epochs: int) -> None:
+        if epochs * (len(images) // self.batch_size) >= COMPILED_FROM:  # also when little is left: the same sums
+            self._fast = compiled(self.model, str(images.padded.device), mode="reduce-overhead", dynamic=False)
 
     def _epoch(self, images: DeviceImages, epoch: int, rates: list[float]) -> Epoch:
         self.model.train()
@@ -107,7 +115,7 @@ class Training:
 
     def _step(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         with autocast(self.precision, str(inputs.device)):
-            logits = self.model(inputs)
+            logits = self._forward(inputs)
         loss = F.cross_entropy(logits.float(), labels)
         if loss.requires_grad:
             self.optimizer.zero_grad(set_to_none=True)
@@ -116,6 +124,10 @@ class Training:
                 self.after_backward()
             self.optimizer.step()
         return loss.detach(), logits.detach(), labels
+
+    def _forward(self, inputs: Tensor) -> Tensor:
+        whole = self._fast is not None and len(inputs) == self.batch_size  # compiled for one shape
+        return self._fast(inputs) if whole else self.model(inputs)
 
     def _set_rates(self, rates: list[float], factor: float) -> None:
         for group, rate in zip(self.optimizer.param_groups if self.optimizer else [], rates, strict=True):
