@@ -4,7 +4,7 @@ Both do the same: gate network, pinball loss, backward pass, Adam with amsgrad, 
 ``(batch, p m, m)``, repeats the base quantiles to that shape and multiplies; ours is `averaging.fine_head` with the
 fused optimiser. Memory is the rise of the peak of a fresh process. The three products of the gate's last layer are the
 same in both; with the exponentials and the optimiser they are a floor under any way of doing it, which is timed as
-well, and bounds the ratio.
+well, and bounds the ratio. Forests are compared with the package quantile-forest, conformal intervals with MAPIE.
 """
 
 import argparse
@@ -12,15 +12,20 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import torch
-from harness import alternate, compared, write
+from harness import alternate, compared, missing, write
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import KFold
 from torch import Tensor, nn
 
 from replicate import memory
+from replicate.papers.quantile_aggregation import conformal
 from replicate.papers.quantile_aggregation.gates import Local
 
 PAPER, FEATURES, HIDDEN = "quantile_aggregation", 8, 64
-NAIVE = "naive fine aggregation"
+NAIVE, FOREST, MAPIE = "naive fine aggregation", "quantile-forest", "MAPIE"
 CHECKED = 3  # steps after which losses are compared
 
 
@@ -85,12 +90,12 @@ def repeated(step: Stepper, steps: int):
     return work
 
 
-def step_rows(p: int, m: int, batch: int, repeats: int, device: str = "cpu", clock=time.process_time) -> list:
+def step_rows(p: int, m: int, batch: int, rounds: int, device: str = "cpu", clock=time.process_time) -> list:
     """Return the rows of a training step: against the naive way, and against the floor."""
     steps = max(2, 200 // m)
     ways = {kind: repeated(Stepper(kind, p, m, batch, device), steps) for kind in ("ours", "naive")}
     ways["floor"] = repeated(Floor(p, m, batch, device), steps)
-    spent, _ = alternate(ways, repeats, clock=clock)
+    spent, _ = alternate(ways, rounds, clock=clock)
     mine, naive, floor = ([1e3 * s / steps for s in spent[name]] for name in ways)
     size = f"p = {p}, {m} levels, batch {batch}"
     agree = difference(p, m, batch, device, other=("naive", device)) < 1e-4
@@ -141,23 +146,135 @@ def child(kind: str, p: int, m: int, batch: int) -> None:
     print(memory.peak_mib() - before)
 
 
+def rows_of(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return features ``(n, 8)`` and targets ``(n,)`` whose spread depends on a feature."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, FEATURES))
+    return x, x[:, 0] + np.abs(x[:, 1]) * rng.normal(size=n)
+
+
+def forests(n: int, rounds: int) -> list:
+    """Return the rows of quantile forests: fitting, and 99 quantiles of as many new samples as were fitted."""
+    from replicate.papers.quantile_aggregation.forests import QuantileForest
+
+    (x, y), (new, _) = rows_of(n, 0), rows_of(n, 1)
+    levels = np.arange(1, 100) / 100
+    size = f"{n:,} rows, 50 trees"
+    try:
+        from quantile_forest import RandomForestQuantileRegressor
+    except ImportError as error:
+        return [missing("quantile forest", PAPER, size, FOREST, f"not run: {error}", target=">= 0.9")]
+    options = {"min_samples_split": 8, "min_samples_leaf": 8, "max_features": 1.0, "random_state": 0}
+    fits = {
+        "ours": lambda: QuantileForest(levels).fit(x, y),
+        FOREST: lambda: RandomForestQuantileRegressor(50, max_samples_leaf=None, n_jobs=1, **options).fit(x, y),
+    }
+    fitting, models = alternate(fits, rounds, clock=time.process_time)
+    predictions = {
+        "ours": lambda: models["ours"].predict(new),
+        FOREST: lambda: models[FOREST].predict(new, quantiles=list(levels)),
+    }
+    predicting, found = alternate(predictions, rounds, clock=time.process_time)
+    off = np.abs(found["ours"] - found[FOREST]).mean() / y.std()
+    agree = f"same trees and weights; interpolated differently, by {off:.0e} sd on average"
+    options = {"target": ">= 0.9", "agree": agree}
+    names = "quantile forest, fit", "quantile forest, 99 quantiles of each row"
+    return [
+        compared(n, PAPER, size, *s.values(), FOREST, **options)
+        for n, s in zip(names, (fitting, predicting), strict=True)
+    ]
+
+
+def split_conformal(n: int, rounds: int) -> list:
+    """Return the row of calibrated intervals: base quantiles are given, so only the calibration is timed."""
+    size = f"{n:,} calibration and {n:,} new rows"
+    x, y = rows_of(n, 0)
+    new, _ = rows_of(n, 1)
+    low, high, middle = (Shifted(c).fit(x, y) for c in (-1.0, 1.0, 0.0))
+    name = "conformalised quantile regression"
+    try:
+        from mapie.regression import ConformalizedQuantileRegressor
+    except ImportError as error:
+        return [missing(name, PAPER, size, MAPIE, f"not run: {error}", target=">= 0.9")]
+
+    def ours() -> np.ndarray:
+        margin = conformal.split_margin(conformal.conformity(y, low.predict(x), high.predict(x)), 0.2)
+        return np.stack([low.predict(new) - margin, high.predict(new) + margin], 1)
+
+    def mapie() -> np.ndarray:
+        model = ConformalizedQuantileRegressor([low, high, middle], confidence_level=0.8, prefit=True)
+        return model.conformalize(x, y).predict_interval(new, symmetric_correction=True)[1][:, :, 0]
+
+    return [_conformal(name, size, ours, mapie, rounds)]
+
+
+def cross_conformal(n: int, folds: int, rounds: int) -> list:
+    """Return the row of CV+ intervals around a linear model, its fits included."""
+    size = f"{n:,} training and {n:,} new rows, {folds} folds"
+    (x, y), (new, _) = rows_of(n, 0), rows_of(n, 1)
+    name = "CV+ intervals of a linear model"
+    try:
+        from mapie.regression import CrossConformalRegressor
+    except ImportError as error:
+        return [missing(name, PAPER, size, MAPIE, f"not run: {error}", target=">= 0.9")]
+
+    def ours() -> np.ndarray:
+        fold, left_out, at_new = np.empty(n, dtype=int), np.empty(n), []
+        for number, (train, held) in enumerate(KFold(folds).split(x)):
+            model = LinearRegression().fit(x[train], y[train])
+            fold[held], left_out[held] = number, model.predict(x[held])
+            at_new.append(model.predict(new))
+        return np.stack(conformal.cv_plus(at_new, at_new, fold, np.abs(y - left_out), 0.2), 1)
+
+    def mapie() -> np.ndarray:
+        model = CrossConformalRegressor(LinearRegression(), confidence_level=0.8, cv=KFold(folds), method="plus")
+        return model.fit_conformalize(x, y).predict_interval(new)[1][:, :, 0]
+
+    return [_conformal(name, size, ours, mapie, rounds)]
+
+
+def _conformal(name: str, size: str, ours, mapie, rounds: int):
+    spent, found = alternate({"ours": ours, MAPIE: mapie}, rounds, clock=time.process_time)
+    same = bool(np.allclose(found["ours"], found[MAPIE], atol=1e-9))
+    return compared(name, PAPER, size, *spent.values(), MAPIE, target=">= 0.9", agree=same)
+
+
+class Shifted(RegressorMixin, BaseEstimator):
+    """A base quantile that costs nothing: the first feature plus a number of the second's size."""
+
+    def __init__(self, sign=0.0):
+        self.sign = sign
+
+    def fit(self, x, y):
+        """Note how many features there are."""
+        self.n_features_in_ = x.shape[1]
+        return self
+
+    def predict(self, x):
+        """Return ``(n,)``."""
+        return x[:, 0] + self.sign * np.abs(x[:, 1])
+
+
 def main() -> None:
     """Measure and write the rows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--p", type=int, default=6, help="base models")
     parser.add_argument("--m", type=int, nargs="*", default=[19, 49, 99], help="levels")
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.child:
         return child(options.child, options.p, options.m[0], options.batch)
     for m in options.m:
-        write(step_rows(options.p, m, options.batch, options.repeats))
+        write(step_rows(options.p, m, options.batch, options.rounds))
         used = [[peak(kind, options.p, m, options.batch)] for kind in ("ours", "naive")]
         size = f"p = {options.p}, {m} levels, batch {options.batch}"
         write([compared("memory of training local-fine", PAPER, size, *used, NAIVE, unit="MiB")])
+    write(forests(2000, options.rounds))
+    write(split_conformal(100_000, options.rounds))
+    write(cross_conformal(2000, 10, options.rounds))
 
 
 if __name__ == "__main__":
