@@ -25,6 +25,12 @@ def compiled(function: Callable, device: str, **options: object) -> Callable:
     return _WithFallback(function, torch.compile(function, **options))
 
 
+def forget_compiled() -> None:
+    """Free what was compiled in this process, and its memory on the GPU; what is called again compiles again."""
+    if torch.cuda.is_available():
+        torch.compiler.reset()
+
+
 class _WithFallback:
     def __init__(self, function: Callable, fast: Callable):
         self._function, self._fast, self._works = function, fast, False
