@@ -97,19 +97,19 @@ class Training:
             total += loss * len(chosen)
             correct += (logits.argmax(1) == labels).sum()
             step += 1
-        loss = total.item() / n  # the only synchronisation of the epoch
-        if not math.isfinite(loss):
+        mean = total.item() / n  # the only synchronisation of the epoch
+        if not math.isfinite(mean):
             raise Diverged(
-                f"the loss became {loss} in epoch {epoch + 1} (rate {max(rates, default=0):g} times the schedule): "
+                f"the loss became {mean} in epoch {epoch + 1} (rate {max(rates, default=0):g} times the schedule): "
                 "lower the rate, or start with a warm-up epoch, and record that you did"
             )
-        return {"loss": loss, "accuracy": correct.item() / n}
+        return {"loss": mean, "accuracy": correct.item() / n}
 
     def _step(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         with autocast(self.precision, str(inputs.device)):
             logits = self.model(inputs)
         loss = F.cross_entropy(logits.float(), labels)
-        if loss.requires_grad:
+        if self.optimizer is not None and loss.requires_grad:
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             if self.after_backward is not None:

@@ -82,10 +82,10 @@ def run_all(
 
     A cluster is started once for all of them, and only if there is something to do.
     """
-    needed = cluster is not None and (force or any(suite.why(request) for request in chosen))
+    work = force or any(suite.why(request) for request in chosen)
     outcomes = []
     chosen = [replace(request, limits=limits) for request in chosen]
-    with _workers(cluster, console) if needed else nullcontext() as link:
+    with _workers(cluster, console) if cluster is not None and work else nullcontext() as link:
         for request in chosen:
             request = replace(request, link=link)
             with _live(request, console) as on_poll:

@@ -152,9 +152,10 @@ def matched(predicted: np.ndarray, labelled: np.ndarray) -> dict[str, int]:
     Args:
         predicted, labelled: half-open intervals (k, 2), (m, 2).
     """
-    credited, false = set(), 0
+    credited: set[int] = set()
+    false = 0
     for start, stop in predicted:
-        touching = np.flatnonzero((labelled[:, 0] < stop) & (labelled[:, 1] > start)) if len(labelled) else []
+        touching = np.flatnonzero((labelled[:, 0] < stop) & (labelled[:, 1] > start)) if len(labelled) else labelled
         if len(touching):
             credited.add(int(touching[0]))
         else:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,7 +87,7 @@ class TelemetryPipeline:
         values = self.grid_.values[self.targets].to_numpy()
         steps = [self.grid_.steps(lag) for lag in self.lags]
         day = max(int(pd.Timedelta("1D") // self.grid_.step), 1)
-        options = {"target": self.target, "mode": self.mode, "folds": self.folds, "day": day}
+        options: dict[str, Any] = {"target": self.target, "mode": self.mode, "folds": self.folds, "day": day}
         columns = {
             name: forecast(values, i, steps, trees=self.forecasting, **options) for i, name in enumerate(self.targets)
         }

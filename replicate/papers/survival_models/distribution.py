@@ -8,6 +8,7 @@ derived from the hazard, they are not quoted.
 """
 
 from dataclasses import dataclass, fields
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +16,7 @@ from scipy.special import xlogy
 
 from replicate.papers.survival_models import kernel
 
+Parameter: TypeAlias = float | np.ndarray
 SHAPES = ("constant", "increasing", "decreasing", "up-then-down", "down-then-up")
 
 
@@ -26,10 +28,10 @@ class APGW:
     float64 of the broadcast shape. Raises ValueError for parameters outside these ranges.
     """
 
-    phi: ArrayLike = 1.0
-    lambda_: ArrayLike = 1.0
-    gamma: ArrayLike = 1.0
-    kappa: ArrayLike = 1.0
+    phi: Parameter = 1.0
+    lambda_: Parameter = 1.0
+    gamma: Parameter = 1.0
+    kappa: Parameter = 1.0
 
     def __post_init__(self) -> None:
         """Store the parameters as float64 and check their ranges."""

@@ -47,7 +47,8 @@ def differences(frame: pd.DataFrame, baseline: str = "CE") -> pd.DataFrame:
     for method in [m for m in LADDER if m != baseline and m in set(frame["method"])]:
         for evaluation, reference in (("1", "1"), ("global", "global"), ("own", "1")):
             a, b = measures.at(method, evaluation), {"method": baseline, "evaluation": reference}
-            gain = measures.gain(frame, a, b)
+            if (gain := measures.gain(frame, a, b)) is None:
+                continue
             found[method, evaluation] = [gain.estimate, gain.ci_low, gain.ci_high, np.expm1(gain.estimate)]
     columns = ["difference", "low", "high", "perplexity, relative"]
     return pd.DataFrame.from_dict(found, orient="index", columns=columns).rename_axis("method, evaluated at")
@@ -101,7 +102,8 @@ def against(frame: pd.DataFrame, rng: np.random.Generator, better: str = "TempNe
     """Return R@1 of TempNet minus each other method, over seeds (t interval) and over concepts (paired bootstrap)."""
     found = {}
     for other in [m for m in frame["method"].unique() if m != better]:
-        pairs = measures.recall_gap(frame, better, other, "")
+        if (pairs := measures.recall_gap(frame, better, other, "")) is None:
+            continue
         low, _, high = measures.bootstrap(frame, better, other, rng)
         found[other] = [pairs.estimate, pairs.ci_low, pairs.ci_high, low, high]
     columns = ["difference", "low (seeds)", "high (seeds)", "low (concepts)", "high (concepts)"]
