@@ -117,7 +117,7 @@ class Networks:
 
 
 def where(frame: pd.DataFrame, **columns: object) -> pd.DataFrame:
-    """Return the rows whose columns have the given values."""
+    """Return the rows whose columns have the given values; floats, such as matched decays, need only be close."""
     for name, wanted in columns.items():
         if frame.empty:
             return frame

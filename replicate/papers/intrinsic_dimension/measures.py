@@ -18,6 +18,7 @@ from replicate.measurement import (
     from_seeds,
     slope,
 )
+from replicate.rows import where
 
 from .crossing import first_crossing, median_crossing
 from .dimension import D90, Interval, bootstrap, fit_threshold, ratio
@@ -52,10 +53,7 @@ def variance_components(frame: pd.DataFrame) -> pd.DataFrame:
 
 def values(frame: pd.DataFrame, metric: str, **columns: object) -> np.ndarray:
     """Return the values of one metric where the given columns have the given values, ordered by seed."""
-    rows = frame[frame["metric"] == metric]
-    for name, wanted in columns.items():
-        rows = rows[rows[name] == wanted]
-    return rows.sort_values("seed")["value"].to_numpy(dtype=float)
+    return where(frame, metric=metric, **columns).sort_values("seed")["value"].to_numpy(dtype=float)
 
 
 def fit(frame: pd.DataFrame, *, threshold: float, metric: str = "test accuracy") -> D90:

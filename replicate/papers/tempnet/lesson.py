@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from replicate.rows import where
 from replicate.seeds import Seed
 
 from . import measures
 from .dro import rho_for_entropy
 from .figures import interval
-from .measures import LADDER, where
+from .measures import LADDER
 from .pairs import SplitPairs, load_pairs
 from .temperature_solver import exact_temperature
 from .tempnet import TempNet
