@@ -106,6 +106,12 @@ def trainable(
     Raises:
         ValueError: an unknown condition (names the nearest), a random one without a generator, or more weights
             wanted than there are.
+
+    >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(8 * 6 * 6, 10))
+    >>> sorted(trainable(model, "bn").parameters)
+    ['1.bias', '1.weight']
+    >>> [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    ['1.weight', '1.bias']
     """
     if condition not in CONDITIONS and condition not in MASKED:
         raise ValueError(f"unknown condition {condition!r}; {nearest(condition, [*CONDITIONS, *MASKED])}")

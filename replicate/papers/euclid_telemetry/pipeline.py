@@ -41,8 +41,14 @@ class TelemetryPipeline:
     After ``fit``: ``forecasts_``, ``scores_`` (absolute residuals, in the parameter's unit) and ``standardised_``
     (robust z) as frames over the grid, ``anomalies_`` (one row each), ``notes_`` (what was repaired in the telemetry).
 
-    >>> pipeline = TelemetryPipeline(targets=["T1"], step="10min").fit(frame)  # doctest: +SKIP
-    >>> pipeline.report()  # doctest: +SKIP
+    >>> import numpy as np
+    >>> phase = np.arange(600) / 20
+    >>> telemetry = pd.DataFrame(
+    ...     {"T1": np.sin(phase), "heater": np.cos(phase)}, pd.date_range("2024-01-01", periods=600, freq="10min")
+    ... )
+    >>> telemetry.iloc[400, 0] += 1.0
+    >>> TelemetryPipeline(targets=["T1"], top=1).fit(telemetry).anomalies_["row"].tolist()
+    [400]
     """
 
     def __init__(

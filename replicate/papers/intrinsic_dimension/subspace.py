@@ -23,6 +23,15 @@ class Subspace(nn.Module):
     frozen buffer ``theta0`` ``(D,)``; the forward pass uses ``theta0 + P t``. Optimise ``[model.t]``.
     Buffers of ``module`` (batch norm statistics) stay where they are and are updated as usual. Raises
     ``ValueError`` when the projection's D is not the module's or the dtypes differ.
+
+    >>> from replicate.papers.intrinsic_dimension.projections import projection
+    >>> network = nn.Linear(20, 5)
+    >>> model = Subspace(network, projection("one_hot", sum(tensor_sizes(network)), 10, seed=0))
+    >>> [tuple(p.shape) for p in model.parameters() if p.requires_grad]
+    [(10,)]
+    >>> x = torch.ones(2, 20)
+    >>> bool(torch.equal(model(x), network(x)))  # t = 0
+    True
     """
 
     theta0: Tensor

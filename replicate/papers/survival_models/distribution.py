@@ -26,6 +26,12 @@ class APGW:
 
     Parameters are scalars or arrays that broadcast with each other and with the times. Methods return
     float64 of the broadcast shape. Raises ValueError for parameters outside these ranges.
+
+    >>> log_logistic = APGW(phi=0.5, gamma=2.0, kappa=0.0)
+    >>> float(log_logistic.median), str(log_logistic.hazard_shape)
+    (2.0, 'up-then-down')
+    >>> round(float(APGW(kappa=-0.5).cure_fraction), 3)
+    0.368
     """
 
     phi: Parameter = 1.0

@@ -32,6 +32,14 @@ class MultiParameterRegression(PredictionMethods):
     proportional-hazards baseline and depends on the time unit; ``{"lambda": 1.0}`` (AFT) and ``{}`` (both
     scales free) do not. ``{"kappa": 1.0}`` adds the Weibull, ``{"kappa": 0.0}`` log-logistic and Burr XII.
     ``alpha`` is one minus the confidence level. Fitted attributes end in an underscore.
+
+    >>> from replicate.papers.survival_models.distribution import APGW
+    >>> group = np.repeat([0, 1], 200)  # the second group lives twice as long
+    >>> time = APGW(gamma=1.5).sample(400, np.random.default_rng(0)) * (1 + group)
+    >>> table = pd.DataFrame({"time": time, "group": group})
+    >>> weibull = MultiParameterRegression(fixed={"kappa": 1.0, "phi": 1.0})
+    >>> weibull.fit(table, "time", formulas={"lambda": "group"}).params_.round(1)["lambda", "group"].item()
+    -1.0
     """
 
     def __init__(self, fixed: Mapping[str, float] | None = None, alpha: float = 0.05):
