@@ -140,12 +140,6 @@ def against(networks: Networks, controls: pd.DataFrame) -> Measurement | None:
     return from_pairs(bn.loc[other["seed"]], 100 * other.set_index("seed")["value"], dataset=networks.dataset)
 
 
-def untrained_accuracy(frame: pd.DataFrame, statistics: str, dataset: str) -> Measurement | None:
-    """Return the mean accuracy of start weights, with statistics "untouched" or "refreshed", in points."""
-    rows = where(frame, metric="accuracy", statistics=statistics)
-    return from_seeds(100 * rows["value"], dataset=dataset) if len(rows) else None
-
-
 def shrink(nulls: pd.DataFrame, metric: str, **columns: object) -> Measurement:
     """Return the null model's number for one schedule."""
     return from_exact(float(where(nulls, metric=metric, **columns)["value"].iloc[0]))

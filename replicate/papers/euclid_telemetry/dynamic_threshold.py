@@ -12,7 +12,7 @@ from .runs import runs
 
 BATCH, BATCHES, SPAN, LOOKBACK, HORIZON = 70, 30, 105, 250, 10
 LEVELS = np.arange(2.5, 12.0, 0.5)  # candidate z
-DEFAULT_Z, WIDEN, WIDEN_CANDIDATE, DROP = 12.0, 100, 99, 0.13
+WIDEN, WIDEN_CANDIDATE, DROP = 100, 99, 0.13
 
 
 def detect(observed: np.ndarray, forecast: np.ndarray, *, smooth_start: bool = True) -> np.ndarray:

@@ -98,7 +98,6 @@ class TelemetryPipeline:
             name: forecast(values, i, steps, trees=self.forecasting, **options) for i, name in enumerate(self.targets)
         }
         self.notes_ = list(self.grid_.notes)
-        self.lag_steps_ = steps
         self.forecasts_ = pd.DataFrame(columns, self.grid_.values.index)
         self.scores_ = (self.grid_.values[self.targets] - self.forecasts_).abs()
         self.standardised_ = self.scores_.apply(lambda s: standardised(s.to_numpy()))

@@ -12,7 +12,7 @@ from .missions import mission, model_two, residuals
 from .network import TEMPERATURES
 from .schedule import COVARIATES
 
-TOP, CAUSES, AROUND, EVERY = 3, 3, "24h", 40
+TOP, CAUSES, EVERY = 3, 3, 40
 
 
 def top_table(config: dict, seed: Seed, device: str = "cpu") -> list[dict[str, Any]]:

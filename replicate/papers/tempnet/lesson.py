@@ -88,11 +88,6 @@ def answers(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.pivot_table(index="evaluation", columns="metric", values="value", aggfunc="mean")
 
 
-def tuning_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return mean R@1 on the tuning concepts by method and setting."""
-    return where(frame, metric="mean R@1")[["method", "tau", "rho", "tau_rate", "value"]].reset_index(drop=True)
-
-
 def recall_table(frame: pd.DataFrame) -> pd.DataFrame:
     """Return recalls by method, means over seeds."""
     names = ["TR@1", "IR@1", "TR@5", "IR@5", "TR@10", "IR@10", "mean R@1"]
