@@ -7,9 +7,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from replicate.verdicts import Region
 
-PresetName = Literal["smoke", "default", "paper", "overnight"]
+PresetName = Literal["smoke", "default", "paper", "gpu", "overnight"]
 PRESETS: tuple[PresetName, ...] = ("smoke", "default", "paper")  # every paper has these
-ALL_PRESETS: tuple[PresetName, ...] = (*PRESETS, "overnight")  # between default and paper: hours on a few cores
+# some have these too: minutes on a GPU, hours on a few cores
+ALL_PRESETS: tuple[PresetName, ...] = (*PRESETS, "gpu", "overnight")
 Text = Annotated[str, Field(min_length=1)]
 
 

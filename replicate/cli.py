@@ -66,6 +66,7 @@ def run(
     preset: PresetName = "default",
     seed: Annotated[int, typer.Option(min=0, help="Base seed of every random stream.")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes; default: all cores.")] = None,
+    gpu_jobs: Annotated[int | None, typer.Option(min=1, help="Units that share a GPU at once; default: 1.")] = None,
     device: Device = "auto",
     p: Annotated[list[str] | None, typer.Option("-p", metavar="KEY=VALUE", help="Change a parameter.")] = None,
     force: Annotated[bool, typer.Option(help="Run the notebook even when nothing changed.")] = False,
@@ -83,7 +84,7 @@ def run(
 
     workers = clusters.read(cluster) if cluster else None
     chosen, broken = running.requests(
-        paper, preset, seed=seed, jobs=jobs, device=device, assignments=p or [], cluster=workers
+        paper, preset, jobs=jobs, gpu_jobs=gpu_jobs, cluster=workers, seed=seed, device=device, assignments=p or []
     )
     limits = Limits(unit_seconds, unit_mib)
     console = err if as_json else out
