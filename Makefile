@@ -21,7 +21,7 @@ RUN    := $(BIN)/replicate run --preset $(PRESET) --device $(DEVICE) $(if $(JOBS
 # one computing thread per process: workers share the cores, and sums keep their order
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: all smoke $(PAPERS) test pytest nbval data-test lab tables figures report export notebooks compare snapshot data bench clean distclean setup lock help
+.PHONY: all smoke $(PAPERS) test pytest nbval lint types data-test lab tables figures report export notebooks compare snapshot data bench clean distclean setup lock help
 
 all: $(READY)  ## run every notebook at PRESET (default), write results/, print the scorecard
 	@$(RUN) all
@@ -40,6 +40,12 @@ pytest: $(TEST_READY)  ## the tests alone
 nbval: $(READY)  ## every notebook against its stored outputs
 	@$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile -q -p no:cacheprovider --nbval --nbval-current-env \
 	  --nbval-cell-timeout=120 --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks/
+
+lint: $(READY)  ## ruff: rules and format
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+
+types: $(TEST_READY)  ## mypy over the package
+	@$(BIN)/mypy
 
 data-test: $(READY)  ## tests that need the mirror of real data ($REPLICATE_DATA)
 	@$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile -q -m data

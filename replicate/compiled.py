@@ -7,6 +7,7 @@ another order, so results agree with the others within float tolerance, not bit 
 import logging
 import os
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -14,7 +15,7 @@ log = logging.getLogger("replicate.compiled")
 SWITCH = "REPLICATE_COMPILE"
 
 
-def compiled(function: Callable, device: str, **options: object) -> Callable:
+def compiled(function: Callable, device: str, **options: Any) -> Callable:
     """Return ``torch.compile(function, **options)`` for "cuda", else the function itself.
 
     The first call compiles. If that fails (no C compiler, no Triton, an operation that cannot be compiled), it says so

@@ -121,13 +121,13 @@ class Training:
             total += loss * len(chosen)
             correct += right
             number += 1
-        loss = total.item() / n  # the only synchronisation of the epoch
-        if not math.isfinite(loss):
+        mean = total.item() / n  # the only synchronisation of the epoch
+        if not math.isfinite(mean):
             raise Diverged(
-                f"the loss became {loss} in epoch {epoch + 1} (rate {max(rates, default=0):g} times the schedule): "
+                f"the loss became {mean} in epoch {epoch + 1} (rate {max(rates, default=0):g} times the schedule): "
                 "lower the rate, or start with a warm-up epoch, and record that you did"
             )
-        return {"loss": loss, "accuracy": correct.item() / n}
+        return {"loss": mean, "accuracy": correct.item() / n}
 
     def _losses(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         with autocast(self.precision, inputs.device.type):
@@ -135,6 +135,8 @@ class Training:
         return F.cross_entropy(logits.float(), labels), (logits.detach().argmax(1) == labels).sum()
 
     def _descend(self, loss: Tensor) -> None:
+        if self.optimizer is None:
+            raise ValueError("a loss with a gradient, but no optimizer to descend it: give one")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if self.after_backward is not None:

@@ -18,6 +18,7 @@ from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import joblib
 import pandas as pd
@@ -34,7 +35,7 @@ from replicate.seeds import Seed
 from replicate.unit_cache import Row, UnitCache, UnitResult, plain_items, plain_rows
 
 Unit = Callable[..., list[Row]]
-Config = Mapping[str, object]
+Config = Mapping[str, Any]
 # joblib replaces workers that have grown, as trainings do; their units are done by the new ones
 warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
 _LAST_COLUMNS = ["dataset", "seed", "step", "metric", "value", "unit", "split", "n", "status"]
@@ -49,7 +50,7 @@ _RESERVED = {"paper", "experiment", "seed", "metric", "value", "status"}  # not 
 class Task:
     """One unit of work to be done."""
 
-    config: dict[str, object]
+    config: dict[str, Any]
     seed: Seed
     key: str
 
@@ -129,7 +130,7 @@ class Sweeper:
             raise UnitFailed(_describe(unit, failures, len(tasks)))
         return self._frame(unit, tasks, results), _cost(results.values(), computed=len(todo))
 
-    def _ingredients(self, unit: Unit) -> dict[str, object]:
+    def _ingredients(self, unit: Unit) -> dict[str, Any]:
         """Everything but configuration and seed that a result depends on."""
         _refuse_stale_code(unit)
         sources = unit_sources(unit)
@@ -142,7 +143,7 @@ class Sweeper:
             **({"device": self.device} if _takes_device(unit) else {}),
         }
 
-    def _task(self, base: Mapping[str, object], config: Config, replicate: int) -> Task:
+    def _task(self, base: Mapping[str, Any], config: Config, replicate: int) -> Task:
         config = plain_items(config)
         if taken := _RESERVED & config.keys():
             raise ValueError(f"a configuration may not use the names of results: {', '.join(sorted(taken))}")
@@ -182,13 +183,13 @@ class Sweeper:
         return frame[[c for c in frame.columns if c not in last] + last]
 
 
-def grid(**axes: Iterable[object]) -> list[dict[str, object]]:
+def grid(**axes: Iterable[object]) -> list[dict[str, Any]]:
     """Return every combination of the given axes as configurations, the last axis varying fastest.
 
     >>> grid(width=[50, 100], depth=[1])
     [{'width': 50, 'depth': 1}, {'width': 100, 'depth': 1}]
     """
-    configs: list[dict[str, object]] = [{}]
+    configs: list[dict[str, Any]] = [{}]
     for name, values in axes.items():
         values = list(values)
         configs = [{**config, name: value} for config in configs for value in values]
@@ -250,7 +251,7 @@ def unit_sources(unit: Unit) -> dict[str, str]:
     """Fingerprint the modules that a unit uses; one that lives outside the package by its own file."""
     if found := fingerprint.module_sources(unit.__module__):
         return found
-    return {unit.__module__: fingerprint.digest(Path(inspect.getsourcefile(unit)).read_bytes())}
+    return {unit.__module__: fingerprint.digest(Path(inspect.getfile(unit)).read_bytes())}
 
 
 def _order(task: Task) -> tuple:

@@ -42,6 +42,8 @@ def decode_archive(path: Path) -> Arrays:
 def _read_batch(archive: tarfile.TarFile, name: str, path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         member = archive.extractfile(name)
+        if member is None:
+            raise KeyError(f"{name} is no file")
         content = _Unpickler(member, encoding="bytes").load()
         pixels, labels = content[b"data"], content[b"labels"]
     except (KeyError, pickle.UnpicklingError) as error:

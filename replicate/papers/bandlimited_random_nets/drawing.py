@@ -1,5 +1,7 @@
 """What the figures share: colours, medians with quartiles, and clean axes."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
@@ -10,7 +12,7 @@ from replicate import drawing
 
 BLUE, RED, GREEN, ORANGE, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7"
 COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, "0.3", "0.6")
-GREY = {"color": "0.5", "linewidth": 0.8}
+GREY: dict[str, Any] = {"color": "0.5", "linewidth": 0.8}
 
 
 def shades(count: int) -> list:

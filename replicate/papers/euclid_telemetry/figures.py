@@ -1,5 +1,7 @@
 """Figures of the notebook: tidy frames in, matplotlib figures out; None where a study did not run."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ from .schedule import COVARIATES
 
 BLUE, RED, GREEN, ORANGE, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"
 COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, "0.2", "0.5", "0.7", "#8c564b", "#bcbd22", "#17becf")
-_GREY = {"color": "0.5", "linewidth": 0.8}
+_GREY: dict[str, Any] = {"color": "0.5", "linewidth": 0.8}
 
 
 def overview(frame: pd.DataFrame) -> Figure | None:

@@ -1,5 +1,7 @@
 """Figures of the notebook: tidy frames in, matplotlib figures out."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -25,7 +27,7 @@ COLOURS = (
     "#000000",
     "#88CCEE",
 )
-_GREY = {"color": "0.5", "linewidth": 0.8}
+_GREY: dict[str, Any] = {"color": "0.5", "linewidth": 0.8}
 
 
 def relative_wis(main: pd.DataFrame) -> Figure | None:

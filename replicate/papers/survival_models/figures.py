@@ -1,5 +1,7 @@
 """Figures of the notebook: tidy frames in, matplotlib figures out."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ from .distribution import APGW
 
 BLUE, RED, GREEN, ORANGE, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7"
 COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, "0.3")
-_GREY = {"color": "0.5", "linewidth": 0.8}
+_GREY: dict[str, Any] = {"color": "0.5", "linewidth": 0.8}
 
 
 def hazards() -> Figure:

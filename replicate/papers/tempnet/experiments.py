@@ -3,6 +3,8 @@
 Streams are named by what they draw (start weights, data order, dropout, augmentation), never by the method.
 """
 
+from typing import Any
+
 from replicate.seeds import Seed
 
 from . import identities as exact
@@ -14,7 +16,7 @@ from .tower_temperatures import hit_row, temperature_rows
 from .two_towers import ContrastiveTrial, retrieval_rows
 from .unimodal import UnimodalTrial
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 
 
 def identities(config: dict, seed: Seed) -> Rows:

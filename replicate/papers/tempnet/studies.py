@@ -4,6 +4,7 @@ A study the preset asks nothing of returns an empty frame: its claims are *not r
 """
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -48,7 +49,7 @@ def scratch(run) -> pd.DataFrame:
     return run.sweep(ex.scratch, [{**base, "method": m} for m in OBJECTIVES], replicates=run.settings.lm_seeds)
 
 
-def scratch_configuration(run) -> dict[str, object]:
+def scratch_configuration(run) -> dict[str, Any]:
     """Return the configuration of a training from scratch, but for its method."""
     s = run.settings
     return {**_language(run), **_joint(s), "rate": s.lm_rate}
@@ -135,7 +136,7 @@ def chosen(tuned: pd.DataFrame) -> dict[str, dict[str, float]]:
     return {name: {knob: float(best.loc[name, knob]) for knob in _KNOBS} for name in best.index}
 
 
-def _language(run) -> dict[str, object]:
+def _language(run) -> dict[str, Any]:
     s = run.settings
     shape = {"width": s.lm_width, "depth": s.lm_depth, "heads": s.lm_heads, "context": s.lm_context}
     amount = {"batch": s.lm_batch, "steps": s.lm_steps, "checkpoint_every": s.checkpoint_every}
@@ -144,11 +145,11 @@ def _language(run) -> dict[str, object]:
     return {**text, **shape, **amount, **scored, "precision": precision.resolve(s.precision, run.device)}
 
 
-def _joint(s) -> dict[str, object]:
+def _joint(s) -> dict[str, Any]:
     return {"target": s.target, "tau_min": s.tau_min, "tau_max": s.tau_max, "tempnet_rate": s.tempnet_rate}
 
 
-def _frozen(run) -> dict[str, object]:
+def _frozen(run) -> dict[str, Any]:
     s = run.settings
     bounds = {"tau_min": s.frozen_tau_min, "tau_max": s.frozen_tau_max, "tempnet_rate": s.tempnet_rate}
     kind = {"method": "DRO + TempNet", "target": s.target, "equivariant": False}
@@ -156,7 +157,7 @@ def _frozen(run) -> dict[str, object]:
     return {**_language(run), **bounds, **kind, **amount, "rate": s.lm_rate, "frozen_windows": s.frozen_windows}
 
 
-def _towers(run) -> dict[str, object]:
+def _towers(run) -> dict[str, Any]:
     s = run.settings
     data = {"pairs": s.pairs, "pairs_hash": _folder_hash(s.pairs), "side": s.side, "roll": s.roll}
     shape = {"towers": s.towers, "width": s.tower_width, "dim": s.tower_dim}

@@ -66,6 +66,8 @@ def build_towers(kind: str, pairs: Pairs, *, dim: int, width: int, generator: to
     if kind not in TOWERS:
         raise ValueError(f"unknown towers {kind!r}; {nearest(kind, TOWERS)}")
     channels, height, breadth = pairs.images.shape[2:]
+    image: nn.Module
+    text: nn.Module
     if not pairs.words:
         image = nn.Sequential(nn.Flatten(), *_mlp(channels * height * breadth, width, dim))
         text = nn.Sequential(*_mlp(pairs.texts.shape[1], width, dim))
