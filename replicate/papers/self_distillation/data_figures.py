@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from scipy import stats
 
 from replicate.drawing import BLUE, COLOURS, RED, SKY, finish
@@ -150,7 +151,7 @@ def finite_width(frame: pd.DataFrame) -> Figure:
     )
     axes.set(xscale="log", yscale="log", xlabel="hidden units", ylabel="distance from tangent-kernel ridge")
     axes.set_xticks(list(mean.index), [f"{width:g}" for width in mean.index])
-    axes.minorticks_off()
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.legend(frameon=False, fontsize=8)
     return finish(figure)
 
