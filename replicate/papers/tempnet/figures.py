@@ -168,7 +168,7 @@ def curves(frame: pd.DataFrame) -> Figure | None:
             if part.ngroups:
                 axes.plot(part.mean().index, part.mean(), color=colour, label=method)
                 axes.fill_between(part.mean().index, part.min(), part.max(), color=colour, alpha=0.2, linewidth=0)
-        axes.set(xlabel="training step", ylabel=metric)
+        axes.set(xlabel="training step", ylabel=metric + ", nats" * metric.startswith("mean |KL"))
     panels[0].legend(frameon=False, fontsize=8)
     return finish(figure)
 
