@@ -20,11 +20,12 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from replicate import datasets, paper
-from replicate.paths import reference_dir
+from replicate.paths import reference_dir, unit_cache_dir
 from replicate.run import Run
 
 OVERHEAD = 0.009  # seconds the scheduler takes for a unit, one after the other (measured: docs/scaling-out.md)
-RATE = {"language model": 150e12, "image network": 5e12}  # sustained operations a second of one GPU: assumed
+RATE = {"language model": 150e12}  # sustained operations a second of one GPU: assumed
+WIDE = 20  # a network k times as wide as 16 channels keeps the GPU k times as busy, up to this many times: assumed
 SEARCHES = {  # adaptive: (runs of one search, searches), one search after the other, two runs a round
     "fc_search": lambda s: (s.fc_budget, 1),
     "lenet_search": lambda s: (s.lenet_budget, 1),
@@ -137,11 +138,22 @@ def asked(slug: str, preset: str) -> tuple[dict[str, list[dict]], list[str]]:
     return {name: list(found.values()) for name, found in run.work.items()}, left_out
 
 
+def image_rate() -> float:
+    """Return the operations a second of one training of a residual network, measured: sixteen shared one H100."""
+    configs, _ = asked("batchnorm_only", "gpu")
+    spent = _manifest("batchnorm_only", "gpu")["training"]
+    return sum(map(_cifar, configs["training"])) / len(configs["training"]) * spent["units"] / spent["wall_seconds"]
+
+
+def _manifest(slug: str, preset: str) -> dict[str, dict]:
+    return json.loads((reference_dir(preset) / slug / "manifest.json").read_text())["experiments"]
+
+
 def sweeps(slug: str) -> tuple[list[Sweep], list[str]]:
     """Return a paper's experiments at the preset `paper`, with the seconds of every unit."""
     wanted, left_out = asked(slug, "paper")
     small, _ = asked(slug, "default")
-    manifest = json.loads((reference_dir("default") / slug / "manifest.json").read_text())["experiments"]
+    manifest = _manifest(slug, "default")
     settings = Run(slug, preset="paper", device="cpu").settings
     found = []
     for name, configs in wanted.items():
@@ -157,7 +169,8 @@ def sweeps(slug: str) -> tuple[list[Sweep], list[str]]:
 def _seconds(slug, name, configs, small, manifest) -> tuple[list[float], str]:
     if (slug, name) in FLOPS:
         operations, kind = FLOPS[slug, name]
-        return [operations(c) / RATE[kind] for c in configs], "operations"
+        busier = [min(WIDE, c["width"]) if slug == "batchnorm_only" else 1 for c in configs]
+        return [operations(c) / (RATE[kind] * k) for c, k in zip(configs, busier, strict=True)], "operations"
     source = name if manifest.get(name, {}).get("units") else LIKE.get(name)
     if not (source and manifest.get(source, {}).get("units")):
         return [1.0] * len(configs), "not measured: 1 s"
@@ -181,6 +194,15 @@ def makespan(seconds: list[float], workers: int) -> float:
     return end
 
 
+def moved(slug: str, units: int) -> list[str]:
+    """Return the megabytes of data a node fetches once, and of results that come back, from those cached here."""
+    names = [name for dataset in paper.load(slug).datasets for name in datasets.names(dataset)]
+    data = sum(datasets.entry(name).bytes or 0 for name in names)
+    sizes = [path.stat().st_size for path in (unit_cache_dir() / slug).rglob("*.json")]
+    back = f"{units * sum(sizes) / len(sizes) / 1e6:,.1f}" if sizes else "no result here"
+    return [f"{data / 1e6:,.1f}", back]
+
+
 def _hours(seconds: float) -> str:
     return f"{seconds / 3600:,.1f}" if seconds >= 360 else f"{seconds / 3600:.3f}"
 
@@ -195,6 +217,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1000)
     workers = parser.parse_args().workers
     everything, rows, left_out = [], [], []
+    RATE["image network"] = image_rate()
     for slug in paper.slugs():
         found, missing = sweeps(slug)
         left_out += missing
@@ -202,16 +225,18 @@ def main() -> None:
         spans = [makespan(s.seconds, min(workers, s.abreast)) for s in found]
         longest = max(max(s.seconds) for s in found)
         units, total = sum(len(s.seconds) for s in found), sum(sum(s.seconds) for s in found)
-        rows.append([slug, f"{units:,}", _hours(total), _hours(longest), _hours(sum(spans))])
+        rows.append([slug, f"{units:,}", _hours(total), _hours(longest), _hours(sum(spans)), *moved(slug, units)])
     total = sum(sum(s.seconds) for s in everything)
     span = sum(makespan(s.seconds, min(workers, s.abreast)) for s in everything)
     units = sum(len(s.seconds) for s in everything)
-    rows.append(["**all**", f"{units:,}", _hours(total), "", _hours(span)])
+    rows.append(["**all**", f"{units:,}", _hours(total), "", _hours(span), "", ""])
     head = ["paper", "units", "worker hours", "longest unit, h", f"hours on {workers:,} workers"]
+    head += ["data a node, MB", "results, MB"]
     print(_table(head, rows))
     papers = {s.paper: 0.0 for s in everything}
     for s in everything:
         papers[s.paper] += makespan(s.seconds, min(workers, s.abreast))
+    print(f"\nA residual network trains at {RATE['image network'] / 1e12:.1f} x 10^12 operations a second (measured).")
     busy, alone = 100 * total / (span * workers), _hours(max(papers.values()))
     print(f"\nWorkers are busy {busy:.1f} % of the time. With every paper started at once it is over in {alone} h.\n")
     slowest = sorted(everything, key=lambda s: -makespan(s.seconds, min(workers, s.abreast)))[:12]
