@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,9 @@ from torch.nn import functional as F
 
 from replicate.errors import nearest
 from replicate.seeds import Seed
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def stream(seed: int, purpose: str) -> torch.Generator:
@@ -59,6 +63,7 @@ def train(
     augment: Callable[[Tensor], Tensor] | None = None,
     objective: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
+    fabric: "Fabric | None" = None,
 ) -> list[float]:
     """Minimise cross-entropy ``+ l2 * sum(kernel^2)`` and return the mean training loss of each epoch.
 
@@ -69,8 +74,14 @@ def train(
     ``shuffle`` false keeps the order as given. ``augment`` changes each batch of inputs. ``objective(model, inputs,
     labels)`` replaces the cross-entropy; labels may then be anything with one row per image, such as soft targets.
     ``on_epoch(epoch, loss)`` is called after each epoch, counted from 1.
+
+    With a launched ``fabric`` that has set up model and optimiser, every process draws the same batches and computes
+    its own rows of each: losses and steps are those of one process up to the order of sums. Statistics of a batch
+    (BatchNorm) and ``augment`` see a process's own rows. Raises ``ValueError`` if a batch has fewer rows than there
+    are processes.
     """
     objective = objective or _cross_entropy
+    rank, world = _place(fabric, min(batch_size, len(images) % batch_size or batch_size))
     rates = _schedule(schedule, optimizer, epochs * math.ceil(len(images) / batch_size))
     losses = []
     for epoch in range(epochs):
@@ -80,15 +91,19 @@ def train(
         order = order.to(images.device)
         for batch in order.split(batch_size):
             _set_rates(optimizer, next(rates))
-            x = batch_input(images.index_select(0, batch), scale)
-            loss = objective(model, augment(x) if augment else x, labels.index_select(0, batch))
-            total += loss.detach() * len(batch)
+            rows = batch[rank::world]
+            x = batch_input(images.index_select(0, rows), scale)
+            loss = objective(model, augment(x) if augment else x, labels.index_select(0, rows))
+            total += loss.detach() * len(rows)
+            if world > 1:  # processes average their gradients: each counts by its rows
+                loss = loss * (world * len(rows) / len(batch))
             if l2:
                 loss = loss + l2 * kernel_penalty(model)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            fabric.backward(loss) if fabric else loss.backward()
             optimizer.step()
-        losses.append(total.item() / len(images))  # the only synchronisation of the epoch
+        summed: Any = fabric.all_reduce(total, reduce_op="sum") if fabric else total
+        losses.append(summed.item() / len(images))  # the only synchronisation of the epoch
         if on_epoch is not None:
             on_epoch(epoch + 1, losses[-1])
     return losses
@@ -124,6 +139,18 @@ def kernel_penalty(model: nn.Module) -> Tensor:
 def is_kernel(name: str, parameter: Tensor) -> bool:
     """Return whether this is a kernel: at least two axes and not called a bias (untied biases have three)."""
     return parameter.ndim >= 2 and not name.rsplit(".", 1)[-1].startswith("bias")
+
+
+def _place(fabric: "Fabric | None", smallest: int) -> tuple[int, int]:
+    """Return this process's number and how many there are; the smallest batch must have a row for each."""
+    if fabric is None:
+        return 0, 1
+    if smallest < fabric.world_size:
+        raise ValueError(
+            f"a batch of {smallest} rows cannot be shared by {fabric.world_size} processes: "
+            "take another batch size or fewer devices"
+        )
+    return fabric.global_rank, fabric.world_size
 
 
 def _cross_entropy(model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The sliders of every notebook answer while the hand is still on them."""
+"""The sliders of every notebook answer while the hand is still on them, with labelled axes in the shared colours."""
 
 import importlib
 import io
@@ -7,6 +7,7 @@ import re
 import statistics
 import time
 
+import drawn
 import matplotlib.pyplot as plt
 import pytest
 
@@ -69,6 +70,19 @@ def shown(monkeypatch):
 
     monkeypatch.setattr(plt, "show", show)
     return axes
+
+
+@pytest.mark.parametrize("slug", papers.slugs())
+def test_pictures_name_their_axes_and_keep_to_the_shared_colours(slug, monkeypatch, tmp_path):
+    """What moves under the hand must be as readable as what is printed."""
+    plt.switch_backend("agg")
+    plt.close("all")
+    monkeypatch.setattr(plt, "show", lambda: plt.savefig(tmp_path / "seen.svg"))
+    widget = _widget(slug)
+    widget.f(**{child._kwarg: child.value for child in widget.children if hasattr(child, "_kwarg")})
+    plt.close("all")
+    assert not drawn.unlabelled_axes(tmp_path / "seen.svg")
+    assert not drawn.odd_colours(tmp_path / "seen.svg")
 
 
 @pytest.mark.parametrize("slug", papers.slugs())

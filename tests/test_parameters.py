@@ -1,5 +1,6 @@
 """Parameters of notebooks: what the tagged cell may hold, and values typed on a command line."""
 
+import contextlib
 import json
 import math
 
@@ -227,6 +228,52 @@ def test_a_default_of_none_takes_its_type_from_the_preset():
     """Otherwise parameters that come from the preset would accept anything."""
     declared = read_parameters(notebook("n = None  # runs\nlr = 0.1  # rate\nx = None  # nothing known"))
     assert examples(declared, {"n": 5, "lr": 0.2}) == {"n": 5, "lr": 0.1, "x": None}
+
+
+EXAMPLES = st.sampled_from([None, 1, 0.5, True, "text", [1], [0.5], ["a"], [], int, float, str, list])
+TEXTS = st.text(max_size=20) | st.sampled_from(
+    ["1e999", "[1, [2]]", "[NaN]", "{}", "[1", "nan", "-0", "9" * 5000, "tru"]
+)
+
+
+@given(TEXTS, EXAMPLES)
+def test_whatever_is_typed_is_a_value_or_a_mistake_that_names_its_parameter(text, example):
+    """Only one kind of error may leave, with the name, whatever somebody types."""
+    try:
+        found = parse_assignments([f"lr={text}"], {"lr": example}, slug="toy")
+    except UserError as error:
+        said = str(error)
+    else:
+        said = "'lr'"
+        assert json.loads(json.dumps(found)) == found
+    assert "'lr'" in said
+
+
+@given(st.lists(st.text(max_size=12), max_size=3))
+def test_any_words_on_the_command_line_are_values_or_one_kind_of_mistake(words):
+    """A forgotten '=' or an unknown name must not end in a traceback."""
+    with contextlib.suppress(UserError):
+        assert set(parse_assignments(words, {"a": 1, "b": "x"}, slug="toy")) <= {"a", "b"}
+
+
+JSONLIKE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.binary(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=5,
+)
+
+
+@given(JSONLIKE, EXAMPLES)
+def test_any_value_from_python_passes_or_names_its_parameter(value, example):
+    """What `Run(...)` is given comes from anywhere."""
+    try:
+        found = check_value("lr", value, example)
+    except UserError as error:
+        said = str(error)
+    else:
+        said = "'lr'"
+        assert json.loads(json.dumps(found)) == found
+    assert "'lr'" in said
 
 
 @given(st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans()))

@@ -142,6 +142,12 @@ class Toy:
 '''
 
 
+def test_a_docstrings_first_line_sets_backticks_as_code():
+    """Markup shown as typed is noise on a page of text."""
+    text = api.module_section("replicate.toys", 'def f():\n    """Return ``x`` of `y` < 3, not `` alone."""\n')
+    assert "<span>Return <code>x</code> of <code>y</code> &lt; 3, not `` alone.</span>" in text
+
+
 def test_library_pages_show_signatures_and_docstrings_of_public_names():
     """What is private or undocumented is no promise."""
     text = api.module_section("replicate.toys", CODE)

@@ -1,5 +1,6 @@
 """Every paper's notebook at the preset smoke, twice and from nothing: whole, in its budget, the same bytes."""
 
+import drawn
 import pandas as pd
 import pytest
 
@@ -62,3 +63,11 @@ def test_two_runs_give_the_same_bytes(twice):
     assert names[0] == names[1]
     different = [n for n in [*names[0], "claims.csv"] if len({(f / n).read_bytes() for f in folders}) > 1]
     assert not different
+
+
+def test_figures_name_their_axes_and_keep_to_the_shared_colours(twice):
+    """A number without a name, or a colour some readers cannot tell from the next, in any figure of any paper."""
+    _, (folder, _) = twice
+    for path in folder.glob("figures/*.svg"):
+        assert not drawn.unlabelled_axes(path), path.name
+        assert not drawn.odd_colours(path), path.name

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
@@ -211,3 +213,24 @@ def test_one_failing_paper_neither_hides_nor_stops_the_others(request_, toy, iso
     assert again.returncode == 0, again.stderr
     assert again.stdout.count("up to date") == 2
     assert "broken: done" in again.stdout
+
+
+def test_two_makes_in_one_tree_compute_once(request_, isolated, tmp_path):
+    """Two terminals, one habit: the second must wait for the first, and neither may spoil a result."""
+    source, tree = Path(__file__).parent.parent, tmp_path / "tree"
+    (tree / ".venv").mkdir(parents=True)
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(source / name, tree / name)
+    (tree / ".venv" / "bin").symlink_to(os.path.dirname(sys.executable))
+    (tree / ".venv" / ".ready").touch()
+    options = {"cwd": tree, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    both = [subprocess.Popen(["make", "smoke", "JOBS=1"], **options) for _ in range(2)]
+    said = [process.communicate(timeout=250)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert len(_computed(tmp_path)) == 4
+    assert manifest.read(request_.target).state == "complete"
+    assert not [p for p in request_.target.parent.iterdir() if "partial" in p.name]
+    once = (request_.target / "tables" / "noise.csv").read_bytes()
+    shutil.rmtree(isolated.cache)
+    assert suite.bring_up_to_date(request_, force=True).state == "ran"
+    assert (request_.target / "tables" / "noise.csv").read_bytes() == once

@@ -7,7 +7,9 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -191,6 +193,12 @@ def lines(log: Path) -> list[str]:
     return log.read_text().split() if log.exists() else []
 
 
+def undisturbed(tmp_path, unit, todo) -> bytes:
+    """Return the result file of a run in which nothing happened, from an empty cache."""
+    with tempfile.TemporaryDirectory(dir=tmp_path) as fresh:
+        return csv(Sweeper("toy", cache=Path(fresh))(unit, todo)[0])
+
+
 def cached(folder: Path) -> list[Path]:
     """Return the files of all finished units."""
     return sorted(folder.rglob("[!.]*.json"))
@@ -327,7 +335,9 @@ def test_a_killed_sweep_resumes(units, tmp_path, log, jobs):
     assert out == f"computed {6 - finished}\n"
     assert len(lines(log)) == len(started) + 6 - finished
     assert set(lines(log)) == set("012345")
-    assert len((tmp_path / "out").read_text().splitlines()) == 1 + 6
+    assert sum(count - 1 for count in Counter(lines(log)).values()) <= jobs, "only what was cut off is done again"
+    todo = work(6, log=str(log), gate=str(tmp_path / "gate"))
+    assert (tmp_path / "out").read_bytes() == undisturbed(tmp_path, units.stops, todo)
 
 
 def test_a_killed_worker_keeps_what_was_finished(units, sweeper, log, tmp_path):
@@ -340,11 +350,13 @@ def test_a_killed_worker_keeps_what_was_finished(units, sweeper, log, tmp_path):
     assert finished >= 2
     (tmp_path / "gate").unlink()
     frame, cost = sweeper()(units.dies, todo)
-    assert (cost.computed, len(frame)) == (6 - finished, 6)
+    assert cost.computed == 6 - finished
+    assert sum(count - 1 for count in Counter(lines(log)).values()) <= 2, "only what was cut off is done again"
+    assert csv(frame) == undisturbed(tmp_path, units.dies, todo)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_failing_unit_leaves_the_others_cached(units, sweeper, log, jobs):
+def test_a_failing_unit_leaves_the_others_cached(units, sweeper, log, tmp_path, jobs):
     """One diverging configuration of a hundred must cost one unit, and be named."""
     todo = work(4, replicates=2, log=str(log))
     with pytest.raises(UnitFailed) as caught:
@@ -358,24 +370,30 @@ def test_a_failing_unit_leaves_the_others_cached(units, sweeper, log, jobs):
     with pytest.raises(UnitFailed):
         sweeper()(units.fails_on_odd, todo)
     assert sorted(lines(log)) == ["1", "1", "3", "3"]
+    even = [w for w in todo if w[0]["i"] % 2 == 0]
+    frame, cost = sweeper()(units.fails_on_odd, even)
+    assert (csv(frame), cost.computed) == (undisturbed(tmp_path, units.fails_on_odd, even), 0)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_unit_that_hangs_is_stopped_and_the_rest_goes_on(units, sweeper, log, jobs):
+def test_a_unit_that_hangs_is_stopped_and_the_rest_goes_on(units, sweeper, log, tmp_path, jobs):
     """One configuration that never converges must not hold a night's run, whatever it catches."""
     with pytest.raises(UnitFailed, match=r"(?s)1 of 4 units of hangs failed.*'i': 1.*took longer than 0\.5 s"):
         sweeper(jobs=jobs, limits=Limits(seconds=0.5))(units.hangs, work(log=str(log)))
-    frame, cost = sweeper()(units.hangs, [w for w in work(log=str(log)) if w[0]["i"] != 1])
-    assert (frame["value"].tolist(), cost.computed) == ([0, 2, 3], 0)
+    rest = [w for w in work(log=str(log)) if w[0]["i"] != 1]
+    frame, cost = sweeper()(units.hangs, rest)
+    assert sorted(lines(log)) == list("0123")
+    assert (csv(frame), cost.computed) == (undisturbed(tmp_path, units.hangs, rest), 0)
 
 
-def test_a_unit_that_takes_too_much_memory_is_stopped(units, sweeper):
+def test_a_unit_that_takes_too_much_memory_is_stopped(units, sweeper, tmp_path):
     """The process would be killed, and take the others' work with it."""
     small, huge = ({"i": 1}, 0), ({"i": 150}, 0)
     allowed = psutil.Process().memory_info().rss / 2**20 + 300
     with pytest.raises(UnitFailed, match=r"(?s)1 of 2 units of grows failed.*'i': 150.*MiB, more than"):
         sweeper(limits=Limits(mib=allowed))(units.grows, [small, huge])
-    assert sweeper()(units.grows, [small])[1].computed == 0
+    frame, cost = sweeper()(units.grows, [small])
+    assert (csv(frame), cost.computed) == (undisturbed(tmp_path, units.grows, [small]), 0)
 
 
 def test_limits_leave_units_within_them_alone(units, sweeper, tmp_path):

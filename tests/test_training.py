@@ -1,9 +1,13 @@
 """The shared training loop: determinism, order, schedules, penalties, accuracy."""
 
 import math
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
+import train_in_processes
 from torch import nn
 from torch.nn import functional as F
 
@@ -207,3 +211,26 @@ def test_weight_decay_is_half_a_squared_norm():
         loss.backward()
         optimizer.step()
     assert torch.allclose(models[0].weight, models[1].weight, atol=1e-6)
+
+
+def test_two_processes_train_as_one_at_the_same_whole_batch(tmp_path):
+    """More devices must change the time and nothing else; the tolerance is what float32 sums in another order take."""
+    command = [sys.executable, train_in_processes.__file__, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    losses, parameters = train_in_processes.fit()
+    assert losses[-1] < 0.98 * losses[0]
+    for rank in (0, 1):
+        world, theirs, found = torch.load(tmp_path / f"rank{rank}.pt", weights_only=True)
+        assert world == 2
+        assert theirs == pytest.approx(losses, rel=1e-5)
+        for name, value in parameters.items():
+            torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_too_small_for_the_processes_is_refused():
+    """A process without rows would average in a loss of nothing, which is no number."""
+    model, options = line(), {"epochs": 1, "batch_size": 16, "generator": stream(0, "order")}
+    options |= {"optimizer": make_optimizer("sgd", model.parameters(), lr=0.1)}
+    with pytest.raises(ValueError, match="a batch of 3 rows cannot be shared by 4 processes"):
+        train(model, *data(19), fabric=SimpleNamespace(world_size=4, global_rank=0), **options)

@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from replicate.datasets._decoding import decoding
 from replicate.datasets.registry import R_DATA, Entry
 from replicate.errors import DataError
 
@@ -36,7 +37,7 @@ def canonical_text(table: "pd.DataFrame", entry: Entry) -> str:
     missing = [name for name in entry.columns if name not in table]
     if missing:
         raise DataError(f"{entry.name}: column {missing[0]!r} is missing (found: {', '.join(map(str, table))})")
-    rows = list(zip(*(_texts(table[name]) for name in entry.columns), strict=True))
+    rows = list(zip(*(_texts(table, name, entry) for name in entry.columns), strict=True))
     if entry.unordered:
         rows.sort(key=lambda row: hashlib.sha256("\0".join(row).encode()).digest())
     buffer = io.StringIO()
@@ -44,8 +45,10 @@ def canonical_text(table: "pd.DataFrame", entry: Entry) -> str:
     return buffer.getvalue()
 
 
-def _texts(column: "pd.Series") -> list[str]:
-    return ["" if absent else _text(value) for value, absent in zip(column, column.isna(), strict=True)]
+def _texts(table: "pd.DataFrame", name: str, entry: Entry) -> list[str]:
+    with decoding(f"{entry.name}: column {name!r}", "text or numbers"):
+        column = table[name]
+        return ["" if absent else _text(value) for value, absent in zip(column, column.isna(), strict=True)]
 
 
 def _text(value: Any) -> str:
@@ -106,7 +109,8 @@ def _read_csv(path: Path) -> "pd.DataFrame":
     import gzip
 
     content = path.read_bytes()
-    return parse((gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8"))
+    with decoding(path, "a table of comma-separated values in UTF-8"):
+        return parse((gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8"))
 
 
 def _read_headless(path: Path, entry: Entry) -> "pd.DataFrame":

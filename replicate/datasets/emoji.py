@@ -4,9 +4,11 @@ import functools
 import gzip
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from replicate.datasets._decoding import decoding
 from replicate.datasets.fetch import fetch
 
 STYLES = ("google", "twitter")
@@ -45,21 +47,24 @@ def load_emoji() -> Emoji:
     A caption is the name, the short names and the skin tones, e.g. "waving hand sign wave medium skin tone".
     Raises ``DataError`` if a file is corrupt.
     """
-    with gzip.open(fetch("emoji/emoji.json.gz"), "rt", encoding="utf-8") as file:
-        records = _concepts(json.load(file))
+    path = fetch("emoji/emoji.json.gz")
+    with decoding(path, "gzipped JSON"), gzip.open(path, "rt", encoding="utf-8") as file:
+        table = json.load(file)
+    records = _concepts(table, path)
     images = np.stack([_pictures(style, [r["cell"] for r in records]) for style in STYLES])
     images.flags.writeable = False
     names = ("caption", "category", "subcategory")
     return Emoji(images, *(tuple(record[name] for record in records) for name in names))
 
 
-def _concepts(table: list[dict]) -> list[dict]:
+def _concepts(table: list[dict], path: Path) -> list[dict]:
     found = []
-    for entry in table:
-        for tones, drawn in (("", entry), *entry.get("skin_variations", {}).items()):
-            shared = {name: entry[name] for name in ("category", "subcategory")}
-            cell = drawn["sheet_x"], drawn["sheet_y"]
-            found.append({**shared, "caption": _caption(entry, tones), "cell": cell})
+    for number, entry in enumerate(table):
+        with decoding(f"{path}: record {number}", "an emoji with name, category and cell"):
+            for tones, drawn in (("", entry), *entry.get("skin_variations", {}).items()):
+                shared = {name: entry[name] for name in ("category", "subcategory")}
+                cell = int(drawn["sheet_x"]), int(drawn["sheet_y"])
+                found.append({**shared, "caption": _caption(entry, tones), "cell": cell})
     return found
 
 
@@ -72,9 +77,13 @@ def _caption(entry: dict, tones: str) -> str:
 def _pictures(style: str, cells: list[tuple[int, int]]) -> np.ndarray:
     from PIL import Image  # lazy, like all imports here: import time
 
-    with Image.open(fetch(f"emoji/{style}_32.png")) as sheet:
-        drawn = sheet.convert("RGBA")
-    white = Image.new("RGBA", drawn.size, "white")
-    pixels = np.asarray(Image.alpha_composite(white, drawn).convert("RGB"))
-    corners = [(x * _CELL + 1, y * _CELL + 1) for x, y in cells]
-    return np.stack([pixels[top : top + _SIDE, left : left + _SIDE] for left, top in corners])
+    path = fetch(f"emoji/{style}_32.png")
+    with decoding(path, "a sheet of pictures"):
+        with Image.open(path) as sheet:
+            drawn = sheet.convert("RGBA")
+        white = Image.new("RGBA", drawn.size, "white")
+        pixels = np.asarray(Image.alpha_composite(white, drawn).convert("RGB"))
+        corners = [(x * _CELL + 1, y * _CELL + 1) for x, y in cells]
+        if max(max(corner) for corner in corners) + _SIDE > min(pixels.shape[:2]):
+            raise ValueError(f"{pixels.shape[1]} x {pixels.shape[0]} pixels are too few for its {len(cells)} pictures")
+        return np.stack([pixels[top : top + _SIDE, left : left + _SIDE] for left, top in corners])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from replicate.datasets import _content
+from replicate.datasets._decoding import decoding
 from replicate.datasets._download import Unavailable
 from replicate.datasets._regression_packages import PACKAGED
 from replicate.datasets._sources import local_source
@@ -68,7 +69,8 @@ def load_regression(name: str, *, registry: Registry | None = None) -> Regressio
         raise UserError(f"no regression data {name!r}: {nearest(name, files)}")
     entry = registry.entry(files[name])
     table, origin = _table(name, entry, registry)
-    features, target = table.iloc[:, :-1], table.iloc[:, -1].astype("float64")
+    with decoding(f"{entry.name}: column {table.columns[-1]!r}", "numbers to predict"):
+        features, target = table.iloc[:, :-1], table.iloc[:, -1].astype("float64")
     features = features.drop(columns=_IDENTIFIERS.get(name, []))
     categorical = _CATEGORICAL.get(name, [])
     texts = {c: features[c].astype("object").map(str) for c in (features if categorical is None else categorical)}
@@ -105,7 +107,8 @@ def _table(name: str, entry: Entry, registry: Registry) -> tuple["pd.DataFrame",
     if not entry.content:
         import pandas as pd
 
-        return pd.read_csv(path), origin
+        with decoding(path, "a table of comma-separated values in UTF-8"):
+            return pd.read_csv(path), origin
     return _verified(_content.file_text(path, entry), entry, origin), origin
 
 

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from replicate.datasets._decoding import decoding
 from replicate.datasets._download import Unavailable
 from replicate.datasets._sources import MIRROR_VARIABLE
 from replicate.datasets.fetch import fetch
@@ -67,4 +68,6 @@ def load_telemetry(name: str) -> "pd.DataFrame":
 
     if name == "smap_msl":
         raise UserError("smap_msl is no table: numpy.load(telemetry_path('smap_msl'))")
-    return pd.read_csv(telemetry_path(name))
+    path = telemetry_path(name)
+    with decoding(path, "a table of comma-separated values in UTF-8"):
+        return pd.read_csv(path)

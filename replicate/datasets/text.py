@@ -3,6 +3,7 @@
 import functools
 import gzip
 
+from replicate.datasets._decoding import decoding
 from replicate.datasets.fetch import fetch
 from replicate.errors import DataError
 
@@ -15,10 +16,11 @@ def load_kjv() -> str:
 
     The brackets around words that the translators added are taken out. Raises ``DataError`` if the file is corrupt.
     """
-    with gzip.open(fetch(KJV), "rt", encoding="utf-8") as file:
+    path = fetch(KJV)
+    with decoding(path, "gzipped text in UTF-8"), gzip.open(path, "rt", encoding="utf-8") as file:
         text = file.read()
     if not text:
-        raise DataError(f"{KJV} holds no text; restore it with git (git checkout -- data)")
+        raise DataError(f"{path} holds no text; restore it with git (git checkout -- data)")
     return text.replace("[", "").replace("]", "")
 
 

@@ -1,9 +1,10 @@
 """The library's reference, from signatures and docstrings: the source is read, nothing is imported.
 
-Docstrings are shown as they were written, as ``help()`` shows them.
+Docstrings are shown as they were written, as ``help()`` shows them; only their first lines are set as text.
 """
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
@@ -48,8 +49,13 @@ def _entry(node: Documented, place: str, *, method: bool = False) -> str:
         head, members = _function_head(node, method=method), []
     first = (ast.get_docstring(node) or "").partition("\n")[0]
     inside = _docstring(node) + "".join(_entry(member, name, method=True) for member in members)
-    summary = f"<summary><code>{escape(head)}</code> <span>{escape(first)}</span></summary>"
+    summary = f"<summary><code>{escape(head)}</code> <span>{_line(first)}</span></summary>"
     return f'<details class="api" id="{name}">{summary}{inside}</details>'
+
+
+def _line(text: str) -> str:
+    """Return a docstring's first line as HTML, with what stands in backticks as code."""
+    return re.sub(r"(``?)(?!`)(.+?)\1", r"<code>\2</code>", escape(text))
 
 
 def _function_head(node: ast.FunctionDef | ast.AsyncFunctionDef, *, method: bool) -> str:

@@ -1,6 +1,4 @@
-"""What the figures share: colours, medians with quartiles, and clean axes."""
-
-from typing import Any
+"""What the figures share: medians with quartiles, and clean axes."""
 
 import numpy as np
 import pandas as pd
@@ -9,10 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from replicate import drawing
-
-BLUE, RED, GREEN, ORANGE, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7"
-COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, "0.3", "0.6")
-GREY: dict[str, Any] = {"color": "0.5", "linewidth": 0.8}
 
 
 def shades(count: int) -> list:

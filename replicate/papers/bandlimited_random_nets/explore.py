@@ -4,6 +4,8 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 
+from replicate.drawing import RED
+
 from .infinite_width import spectrum
 from .network import RandomNet
 from .targets import TARGETS
@@ -19,7 +21,8 @@ def sliders() -> ipywidgets.interactive:
         error = np.sqrt(np.mean((net.predict(x) - y) ** 2))
         _, axes = plt.subplots(figsize=(8, 3))
         axes.plot(x, y, color="black", linewidth=1)
-        axes.plot(x, net.predict(x), color="#D55E00", linewidth=1)
+        axes.plot(x, net.predict(x), color=RED, linewidth=1)
+        axes.set(xlabel="x", ylabel="f(x)")
         worth = spectrum(bandwidth, activation, nodes=60).effective_width()
         axes.set_title(f"RMSE {error:.2g}; rank {net.rank_} of {width}, N = {worth}; |c| = {net.coefficient_norm_:.1e}")
         plt.show()

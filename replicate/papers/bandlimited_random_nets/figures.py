@@ -6,7 +6,9 @@ import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from .drawing import BLUE, GREEN, GREY, RED, finish, legend, median_line, shades
+from replicate.drawing import BLUE, GREEN, GREY, RED
+
+from .drawing import finish, legend, median_line, shades
 from .infinite_width import FLOAT16, FLOAT32, FLOAT64
 from .targets import TARGETS
 
@@ -18,10 +20,10 @@ def boxes() -> Figure:
     for axes, bandwidth in zip(panels, (1, 10, 100), strict=False):
         a, b = rng.uniform(-bandwidth, bandwidth, (2, 12, 1))
         axes.plot(x, (1 / (1 + np.exp(-(a * x - b)))).T, color=BLUE, linewidth=0.8)
-        axes.set(title=f"12 nodes of bandwidth {bandwidth}", xlabel="x", ylim=(-0.05, 1.05))
+        axes.set(title=f"12 nodes of bandwidth {bandwidth}", xlabel="x", ylabel="sigmoid(ax $-$ b)", ylim=(-0.05, 1.05))
     for name, colour in (("LW", RED), ("sin4", GREEN)):
         panels[3].plot(x, TARGETS[name](x), color=colour, label=name)
-    panels[3].set(title="two targets", xlabel="x")
+    panels[3].set(title="two targets", xlabel="x", ylabel="f(x)")
     legend(panels[3])
     return finish(figure)
 
@@ -34,7 +36,7 @@ def heat(frame: pd.DataFrame) -> Figure:
     rows = frame[frame["metric"] == "test rmse"]
     targets = list(dict.fromkeys(rows["target"]))
     middle = rows.groupby(["target", "width", "bandwidth"])["value"].median()
-    figure, panels = plt.subplots(1, len(targets), figsize=(3.1 * len(targets), 3.1), squeeze=False)
+    figure, panels = plt.subplots(1, len(targets), figsize=(3.1 * len(targets), 3.1), squeeze=False, sharey=True)
     scale = LogNorm(max(middle.min(), 1e-12), middle.max())
     for axes, target in zip(panels[0], targets, strict=True):
         table = middle[target].unstack("bandwidth")
@@ -75,6 +77,7 @@ def fits(frame: pd.DataFrame, points: pd.DataFrame) -> Figure:
             low, high = groups.quantile(0.25), groups.quantile(0.75)
             axes.fill_between(low.index, low, high, color=RED, alpha=0.25, linewidth=0)
             axes.set(title=f"{name}, $\\lambda$ = {bandwidth:g}", xlabel="x" if name == "LW" else "year")
+        line[0].set_ylabel("f(x)" if name == "LW" else "CO$_2$, ppm")
     return finish(figure)
 
 

@@ -7,7 +7,9 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from .drawing import COLOURS, GREY, finish, legend, median_line, shades
+from replicate.drawing import COLOURS, GREY, RED
+
+from .drawing import finish, legend, median_line, shades
 
 
 def precision(frame: pd.DataFrame) -> Figure:
@@ -57,7 +59,7 @@ def ridgelet(maps: dict[str, np.ndarray], extent: float, nodes: np.ndarray) -> F
         extent: half side of the map.
         nodes: ``(2, d)``, slopes and biases of a random layer.
     """
-    figure, panels = plt.subplots(1, len(maps), figsize=(3.9 * len(maps), 3.5), squeeze=False)
+    figure, panels = plt.subplots(1, len(maps), figsize=(3.9 * len(maps), 3.5), squeeze=False, sharey=True)
     for axes, (name, values) in zip(panels[0], maps.items(), strict=True):
         size = np.abs(values).T / np.abs(values).max()
         sides = (-extent, extent, -extent, extent)
@@ -66,7 +68,7 @@ def ridgelet(maps: dict[str, np.ndarray], extent: float, nodes: np.ndarray) -> F
         for bandwidth, colour in zip((1, 10, 30, 100), shades(4), strict=True):
             corner = (-bandwidth, -bandwidth)
             axes.add_patch(Rectangle(corner, 2 * bandwidth, 2 * bandwidth, fill=False, edgecolor=colour, linewidth=1.2))
-        axes.plot(*nodes, ".", color="#D55E00", markersize=1.5)
+        axes.plot(*nodes, ".", color=RED, markersize=1.5)
         axes.set(title=name, xlabel="slope $a$")
     panels[0][0].set_ylabel("bias $b$")
     finished = finish(figure)

@@ -5,7 +5,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .drawing import BLUE, COLOURS, GREY, RED, finish, legend, median_line, shades
+from replicate.drawing import BLUE, COLOURS, GREY, RED
+
+from .drawing import finish, legend, median_line, shades
 
 
 def series(frame: pd.DataFrame, predicted: dict[str, tuple[float, str]]) -> Figure:

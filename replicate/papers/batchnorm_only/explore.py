@@ -4,6 +4,7 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 
+from replicate.drawing import BLUE
 from replicate.schedules import step_drops
 
 from .decay_null import rates, small_by_decay
@@ -24,7 +25,7 @@ def draw(log_decay: float, rate: float, epochs: int) -> plt.Figure:
             left.append(value)
     left = np.array(left)[ends - 1]
     figure, axes = plt.subplots(figsize=(6, 3.2))
-    axes.plot(ends, left, "o-", markersize=3)
+    axes.plot(ends, left, "o-", color=BLUE, markersize=3)
     share = small_by_decay(max(left[-1], 1e-300))
     axes.set(
         xlabel="epoch", ylabel="$\\gamma / \\gamma_0$", yscale="log", title=f"{100 * share:.0f} % of U(0, 1) below 0.01"

@@ -1,12 +1,16 @@
 """Figures of gammas and features: how small, which layer, needed or not, silent or not."""
 
+from itertools import cycle
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from replicate.drawing import finish
+from replicate import drawing
+from replicate.drawing import RED, finish
 
 from .affine import SMALL
 from .figures import CHANCE, COLOURS, LABELS
@@ -56,7 +60,7 @@ def by_layer(networks: Networks) -> Figure | None:
         axes.bar(
             mean.index + (i - (len(names) - 1) / 2) * width, 100 * mean, width, color=COLOURS[name], label=LABELS[name]
         )
-    axes.set(xlabel="norm, from the image to the output", ylabel="$|\\gamma| < 0.01$ in %")
+    axes.set(xlabel="norm, from the image to the output", ylabel="channels with $|\\gamma| < 0.01$, %")
     axes.set_title(networks.dataset)
     axes.legend(frameon=False, fontsize=8)
     return finish(figure)
@@ -68,10 +72,10 @@ def zeroing(networks: Networks) -> Figure | None:
     if small.empty:
         return None
     names = [name for name in ("bn", "all") if name in set(small["condition"])]
-    figure, panels = plt.subplots(1, len(names), figsize=(4.6 * len(names), 3.3), squeeze=False)
+    figure, panels = plt.subplots(1, len(names), figsize=(4.6 * len(names), 3.3), squeeze=False, sharey=True)
     for axes, name in zip(panels[0], names, strict=True):
         _zeroed(axes, networks, name, small)
-    panels[0][0].set_ylabel("test accuracy in %")
+    panels[0][0].set(ylabel="test accuracy in %", ylim=(0, None))
     panels[0][-1].legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return finish(figure)
 
@@ -83,11 +87,11 @@ def _zeroed(axes: Axes, networks: Networks, name: str, small: pd.DataFrame) -> N
     axes.plot(kept.index, kept, "o-", color=COLOURS[name], label="small gammas")
     if len(random):
         groups = 100 * random.groupby("threshold")["value"].quantile([0.1, 0.5, 0.9]).unstack()
-        axes.plot(groups.index, groups[0.5], "s--", color="#D55E00", label="as many random gammas")
-        axes.fill_between(groups.index, groups[0.1], groups[0.9], color="#D55E00", alpha=0.2, lw=0)
+        axes.plot(groups.index, groups[0.5], "s--", color=RED, label="as many random gammas")
+        axes.fill_between(groups.index, groups[0.1], groups[0.9], color=RED, alpha=0.2, lw=0)
     axes.axhline(before, color="0.5", linewidth=0.8, label="as trained")
     axes.axhline(10, **CHANCE)
-    axes.set(xscale="log", xlabel="threshold of $|\\gamma|$", title=LABELS[name], ylim=(0, None))
+    axes.set(xscale="log", xlabel="threshold of $|\\gamma|$", title=LABELS[name])
 
 
 def activity(networks: Networks) -> Figure | None:
@@ -110,9 +114,10 @@ def expressivity(frame: pd.DataFrame) -> Figure:
     """Error and condition number of reconstructing random targets over the number of random features."""
     figure, panels = plt.subplots(1, 2, figsize=(9, 3.2))
     for axes, metric in zip(panels, ("error", "condition number"), strict=True):
-        for (c0, c2), rows in frame[frame["metric"] == metric].groupby(["inputs", "outputs"]):
+        sizes = frame[frame["metric"] == metric].groupby(["inputs", "outputs"])
+        for ((c0, c2), rows), colour in zip(sizes, drawing.COLOURS, strict=False):
             line = rows.groupby("features")["value"].median()
-            axes.plot(line.index / (c0 * c2), line, "o-", markersize=4, label=f"target {c2} x {c0}")
+            axes.plot(line.index / (c0 * c2), line, "o-", color=colour, markersize=4, label=f"target {c2} x {c0}")
         axes.axvline(1, **CHANCE)
         axes.set(yscale="log", xlabel="random features / entries of the target", ylabel=metric)
     panels[0].legend(frameon=False, fontsize=8)
@@ -126,8 +131,9 @@ def lottery(frame: pd.DataFrame, dataset: str) -> Figure | None:
     rows = where(frame, metric="accuracy", split="test")
     rows = rows[rows["step"] == rows["epochs"]]
     figure, axes = plt.subplots(figsize=(5, 3.2))
-    for order, group in rows.groupby("order"):
-        axes.plot(group["init"], 100 * group["value"], "o-", linewidth=0.6, markersize=4, label=f"order {order}")
+    style: dict[str, Any] = {"marker": "o", "linewidth": 0.6, "markersize": 4}
+    for (order, group), colour in zip(rows.groupby("order"), cycle(drawing.COLOURS)):
+        axes.plot(group["init"], 100 * group["value"], color=colour, **style, label=f"order {order}")
     axes.set(xlabel="start weights", ylabel="test accuracy in %", title=f"BatchNorm only, {dataset}")
     axes.set_xticks(sorted(rows["init"].unique()))
     axes.legend(frameon=False, fontsize=7)

@@ -9,26 +9,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from replicate.drawing import finish
+from replicate.drawing import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW, finish
 
 from . import published
 from .measures import Networks, where
 
 COLOURS = {
-    "all": "#000000",
-    "all_but_bn": "#999999",
-    "bn": "#0072B2",
-    "bn_output": "#56B4E9",
-    "bn_shortcut": "#56B4E9",
-    "bn_shortcut_output": "#009E73",
-    "shortcut_output": "#E69F00",
-    "output": "#D55E00",
-    "shortcut": "#F0E442",
-    "random_k": "#CC79A7",
-    "random_global": "#CC79A7",
-    "random_layer": "#CC79A7",
-    "gamma": "#56B4E9",
-    "beta": "#56B4E9",
+    "all": "0",
+    "all_but_bn": "0.6",
+    "bn": BLUE,
+    "bn_output": SKY,
+    "bn_shortcut": SKY,
+    "bn_shortcut_output": GREEN,
+    "shortcut_output": ORANGE,
+    "output": RED,
+    "shortcut": YELLOW,
+    "random_k": PURPLE,
+    "random_global": PURPLE,
+    "random_layer": PURPLE,
+    "gamma": SKY,
+    "beta": SKY,
     "none": "0.7",
 }
 LABELS = {
@@ -67,7 +67,7 @@ def conditions(networks: Networks, untrained: pd.DataFrame, controls: pd.DataFra
     if len(controls):
         values = 100 * where(controls, metric="accuracy")["value"]
         count = where(controls, metric="trained parameters")["value"].iloc[0]
-        entries.append((values.mean(), "random subspace", count, values, "#CC79A7"))
+        entries.append((values.mean(), "random subspace", count, values, PURPLE))
     if len(untrained):
         for statistics, rows in untrained.groupby("statistics"):
             entries.append(

@@ -4,6 +4,8 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 
+from replicate.drawing import BLUE, RED
+
 from .events import KINDS
 from .network import TEMPERATURES
 from .simulator import simulate
@@ -16,10 +18,14 @@ def events() -> ipywidgets.interactive:
         found = simulate(10, rng=np.random.default_rng(seed), counts={kind: 1})
         series, column = found.telemetry[temperature], TEMPERATURES.index(temperature)
         _, axes = plt.subplots(figsize=(9, 3))
-        axes.plot(series.index, series, color="#0072B2")
+        axes.plot(series.index, series, color=BLUE)
         disturbed = found.labels[:, column].astype(bool)
-        axes.plot(series.index[disturbed], series[disturbed], ".", color="#D55E00", label="disturbed by the event")
-        axes.set(ylabel="K", title=f"{kind}: {found.events['start'].iloc[0]:%d %b %H:%M}")
+        axes.plot(series.index[disturbed], series[disturbed], ".", color=RED, label="disturbed by the event")
+        axes.set(
+            xlabel="date (UTC)",
+            ylabel=f"{temperature}, K",
+            title=f"{kind}: {found.events['start'].iloc[0]:%d %b %H:%M}",
+        )
         axes.legend(frameon=False)
         plt.show()
 

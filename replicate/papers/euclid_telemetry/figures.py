@@ -1,22 +1,16 @@
 """Figures of the notebook: tidy frames in, matplotlib figures out; None where a study did not run."""
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.dates import ConciseDateFormatter
 from matplotlib.figure import Figure
 
-from replicate.drawing import finish
+from replicate.drawing import BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, finish, look
 
 from .attribution import hit_curve
 from .network import TEMPERATURES
 from .schedule import COVARIATES
-
-BLUE, RED, GREEN, ORANGE, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"
-COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, "0.2", "0.5", "0.7", "#8c564b", "#bcbd22", "#17becf")
-_GREY: dict[str, Any] = {"color": "0.5", "linewidth": 0.8}
 
 
 def overview(frame: pd.DataFrame) -> Figure | None:
@@ -39,8 +33,9 @@ def overview(frame: pd.DataFrame) -> Figure | None:
             times[high], frame.loc[low, "value"], frame.loc[high, "value"], color=BLUE, linewidth=0.4, rasterized=True
         )
         axes.plot(times[peak], frame.loc[peak, "value"], "v", color=RED, markersize=6)
-        axes.set_ylabel(f"{name}\nK", fontsize=7)
+        axes.set_ylabel(f"{name}, K", fontsize=7, rotation=0, ha="right", va="center")
         axes.tick_params(labelsize=7)
+    panels[-1].set_xlabel("date (UTC)", fontsize=8)
     panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(panels[-1].xaxis.get_major_locator()))
     panels[0].set_title("green: event with a cause   orange: sensor fault   red: top three residuals", fontsize=9)
     return finish(figure)
@@ -61,7 +56,8 @@ def closeups(frame: pd.DataFrame) -> Figure | None:
         hours = (pd.to_datetime(series.index, utc=True) - peak).total_seconds() / 3600
         column[0].plot(hours, series["observed"], color=BLUE, label="observed")
         column[0].plot(hours, series["forecast"], color=RED, linewidth=0.9, label="forecast")
-        column[0].set(title=f"{part['temperature'].iloc[0]}, {peak:%Y-%m-%d %H:%M}", ylabel="K")
+        column[0].set(title=f"{part['temperature'].iloc[0]}, {peak:%Y-%m-%d %H:%M}", ylabel="temperature, K")
+        column[0].set_xlabel("hours from the peak")
         column[0].legend(frameon=False, fontsize=7)
         for name, colour in zip(_causes(part)[:3], (GREEN, ORANGE, PURPLE), strict=False):
             values = series[name]
@@ -85,7 +81,7 @@ def _waterfall(axes, part: pd.DataFrame) -> None:
     colours = [RED if v > 0 else BLUE for v in steps["value"]]
     places = np.arange(len(steps))
     axes.barh(places, steps["value"], left=starts, color=colours)
-    axes.axvline(part.loc[part["metric"] == "score at the peak", "value"].iloc[0], **_GREY)
+    axes.axvline(part.loc[part["metric"] == "score at the peak", "value"].iloc[0], **GREY)
     axes.set_yticks(places, steps["covariate"], fontsize=7)
     axes.invert_yaxis()
     axes.set(xlabel="score, K (from the mean up; grey: the score)")
@@ -127,7 +123,7 @@ def shap_summary(frame: pd.DataFrame) -> Figure | None:
         shown = left.scatter(
             part["value"], jitter, c=shade, cmap="coolwarm", s=6, vmin=0, vmax=1, linewidths=0, rasterized=True
         )
-    left.axvline(0, **_GREY)
+    left.axvline(0, **GREY)
     left.set_yticks(range(len(names)), names, fontsize=8)
     left.invert_yaxis()
     left.set(xlabel="contribution to the score, K", title=f"score of {frame['temperature'].iloc[0]}")
@@ -137,7 +133,7 @@ def shap_summary(frame: pd.DataFrame) -> Figure | None:
     dots = right.scatter(
         wide["covariate_value"][names[0]], wide["value"][names[0]], c=colour, cmap="viridis", s=8, rasterized=True
     )
-    right.axhline(0, **_GREY)
+    right.axhline(0, **GREY)
     right.set(xlabel=names[0], ylabel=f"contribution of {names[0]}, K")
     figure.colorbar(dots, ax=right, label=names[1])
     return finish(figure)
@@ -154,14 +150,14 @@ def hits(frame: pd.DataFrame) -> Figure | None:
     figure, axes = plt.subplots(figsize=(7.4, 4.2))
     rng = np.random.default_rng(0)
     groups = sorted(rows.groupby("explainer"), key=lambda pair: -(pair[1]["value"] <= 3).mean())
-    for (name, part), colour in zip(groups, COLOURS, strict=False):
+    for number, (name, part) in enumerate(groups):
         ranks = part["value"].reset_index(drop=True)
         curve = hit_curve(ranks)
         drawn = ranks.to_numpy()[rng.integers(len(ranks), size=(1000, len(ranks)))]
         band = np.quantile(np.stack([(drawn <= k).mean(axis=1) for k in curve.index]), [0.025, 0.975], axis=1)
-        axes.plot(curve.index, curve, "o-", color=colour, markersize=3, label=name)
+        axes.plot(curve.index, curve, markersize=3, label=name, **look(number))
         if name.startswith("SHAP") and "," not in name:
-            axes.fill_between(curve.index, *band, color=colour, alpha=0.15, linewidth=0)
+            axes.fill_between(curve.index, *band, color=look(number)["color"], alpha=0.15, linewidth=0)
     axes.plot([1, 10], [1 / len(COVARIATES), 10 / len(COVARIATES)], "k:", label="chance")
     axes.set(xlabel="k", ylabel="share of events with the cause among the first k", ylim=(0, 1.02))
     axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
@@ -192,8 +188,8 @@ def null_test(frame: pd.DataFrame) -> Figure | None:
     for (name, part), colour, shift in zip(rows.groupby("explainer"), (BLUE, RED), (-0.15, 0.15), strict=False):
         places = part["kind"].map(kinds.index) + shift
         axes.plot(places, part["value"], "o", color=colour, markersize=4, alpha=0.6, label=name)
-    axes.axvline(sum(not k.startswith("s_") for k in kinds) - 0.5, **_GREY)
-    axes.axhline(0, **_GREY)
+    axes.axvline(sum(not k.startswith("s_") for k in kinds) - 0.5, **GREY)
+    axes.axhline(0, **GREY)
     axes.set_xticks(range(len(kinds)), kinds, rotation=45, ha="right", fontsize=8)
     axes.set(ylabel="explained share of the score")
     axes.legend(frameon=False, fontsize=8)
@@ -206,10 +202,10 @@ def forecast_ratio(table: pd.DataFrame) -> Figure | None:
         return None
     figure, axes = plt.subplots(figsize=(8.4, 3.4))
     width = 0.8 / table.shape[1]
-    for j, (name, colour) in enumerate(zip(table.columns, COLOURS, strict=False)):
-        axes.bar(
-            np.arange(len(table)) + (j - (table.shape[1] - 1) / 2) * width, table[name], width, color=colour, label=name
-        )
+    for j, name in enumerate(table.columns):
+        places = np.arange(len(table)) + (j - (table.shape[1] - 1) / 2) * width
+        style = {"color": look(j)["color"], "hatch": "///" if j >= len(COLOURS) else None, "label": name}
+        axes.bar(places, table[name], width, **style)
     axes.axhline(1, color="0.2", linewidth=1)
     axes.set_xticks(range(len(table)), table.index, rotation=40, ha="right", fontsize=8)
     axes.set(ylabel="RMSE / RMSE of persistence")

@@ -5,11 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from replicate.drawing import finish
-
-from .figures import BLUE, ORANGE, RED
-
-_GREY = {"color": "0.5", "linewidth": 0.8}
+from replicate.drawing import BLUE, GREY, ORANGE, RED, finish
 
 
 def point_adjustment(frame: pd.DataFrame) -> Figure | None:
@@ -43,7 +39,7 @@ def heating(series: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure | None:
     figure, panels = plt.subplots(1, len(series), figsize=(3.6 * len(series), 3), squeeze=False, sharey=True)
     for axes, (title, (current, warming)) in zip(panels[0], series.items(), strict=True):
         axes.plot(current, warming, ".", color=BLUE, markersize=2, alpha=0.4, rasterized=True)
-        axes.axhline(0, **_GREY)
+        axes.axhline(0, **GREY)
         axes.set(xlabel="panel current, mA", title=title)
         axes.title.set_fontsize(9)
     panels[0][0].set_ylabel("warming in a minute, K")
@@ -91,6 +87,6 @@ def nasa(table: pd.DataFrame, published: tuple[float, float]) -> Figure | None:
         axes.bar(places + shift, table[column], 0.38, color=colour, label=column)
         axes.axhline(value, color=colour, linestyle=":", linewidth=1.2)
     axes.set_xticks(places, table["forecaster"])
-    axes.set(ylim=(0, 1), ylabel="over labelled sequences")
+    axes.set(ylim=(0, 1), ylabel="share, over labelled sequences")
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return finish(figure)

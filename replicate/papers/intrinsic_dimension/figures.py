@@ -9,13 +9,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.special import expit, logit
 
-from replicate.drawing import finish
+from replicate import drawing
+from replicate.drawing import BLUE, GREEN, ORANGE, RED, SKY, finish
 from replicate.paper import load
 
 from .dimension import D90
 from .toy import N_GROUPS, residual_law, targets
 
-COLOURS = {"FC": "#0072B2", "LeNet": "#D55E00", "FC, shuffled": "#56B4E9", "LeNet, shuffled": "#E69F00"}
+COLOURS = {"FC": BLUE, "LeNet": RED, "FC, shuffled": SKY, "LeNet, shuffled": ORANGE}
 IDS = {"FC": "C2-dimension", "LeNet": "C3-dimension"}  # claims whose published d90 is drawn
 _PUBLISHED: dict[str, Any] = {"color": "0.35", "linestyle": (0, (1, 1.5)), "linewidth": 1.2}
 
@@ -35,7 +36,7 @@ def toy(frame: pd.DataFrame) -> Figure:
     left.legend(frameon=False, fontsize=8)
     scale = np.mean(targets() ** 2)
     grid = np.linspace(0, 1, 200)
-    for dim, colour in ((2, "#009E73"), (5, COLOURS["FC"]), (8, COLOURS["LeNet"])):
+    for dim, colour in ((2, GREEN), (5, COLOURS["FC"]), (8, COLOURS["LeNet"])):
         seen = np.sort(-np.log(frame.loc[frame["dim"] == dim, "value"]) / scale)
         right.step(seen, np.linspace(0, 1, len(seen)), color=colour, where="post", label=f"d = {dim}")
         right.plot(grid, residual_law(dim).cdf(grid), "--", color=colour, linewidth=1)
@@ -186,9 +187,10 @@ def burn_in(frame: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(figsize=(5.4, 3.6))
     start = frame[frame["metric"] == "accuracy at start"].groupby("burn_in")["value"].mean()
     axes.plot(start.index, start, "s--", color="0.6", label="before any subspace step")
-    for dim, rows in frame[frame["metric"] == "test accuracy"].groupby("dim"):
+    dims = frame[frame["metric"] == "test accuracy"].groupby("dim")
+    for (dim, rows), colour in zip(dims, drawing.COLOURS, strict=False):
         means = rows.groupby("burn_in")["value"].mean()
-        axes.plot(means.index, means, "o-", label=f"after training in d = {dim}")
+        axes.plot(means.index, means, "o-", color=colour, label=f"after training in d = {dim}")
     axes.set_xscale("symlog", base=2, linthresh=1)
     axes.set(xlabel="full-space Adam steps before projecting", ylabel="test accuracy")
     axes.legend(frameon=False, fontsize=8)

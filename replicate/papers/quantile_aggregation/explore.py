@@ -4,6 +4,8 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 
+from replicate.drawing import look
+
 from .isotonic import ISOTONIZERS
 from .levels import even_levels
 from .scores import mean_pinball
@@ -15,9 +17,9 @@ def sliders() -> ipywidgets.interactive:
     def draw(q2: float, q3: float, q4: float, y: float) -> None:
         q, levels = np.array([[1.0, q2, q3, q4, 3.5]]), even_levels(5)
         _, axes = plt.subplots(figsize=(7, 3))
-        for name, isotonize in ISOTONIZERS.items():
+        for number, (name, isotonize) in enumerate(ISOTONIZERS.items()):
             fixed = isotonize(q)
-            axes.plot(levels, fixed[0], "o-", label=f"{name}: {mean_pinball([y], fixed, levels):.4f}")
+            axes.plot(levels, fixed[0], **look(number), label=f"{name}: {mean_pinball([y], fixed, levels):.4f}")
         axes.axhline(y, color="0.6", linestyle=":")
         axes.set(xlabel="level", ylabel="quantile")
         axes.legend(frameon=False, title="mean pinball loss")

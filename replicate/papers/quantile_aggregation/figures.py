@@ -1,33 +1,15 @@
 """Figures of the notebook: tidy frames in, matplotlib figures out."""
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from replicate.drawing import finish
+from replicate.drawing import COLOURS, GREY, finish, look
 
 from . import measures
 from .plan import DQA, VARIANTS
-
-COLOURS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#E69F00",
-    "#CC79A7",
-    "#56B4E9",
-    "0.3",
-    "#8C564B",
-    "#999933",
-    "#332288",
-    "#000000",
-    "#88CCEE",
-)
-_GREY: dict[str, Any] = {"color": "0.5", "linewidth": 0.8}
 
 
 def relative_wis(main: pd.DataFrame) -> Figure | None:
@@ -42,14 +24,15 @@ def relative_wis(main: pd.DataFrame) -> Figure | None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(11.5, 4), width_ratios=[1.5, 1])
     for number, method in enumerate(methods):
         dashed = "--" if method in measures.SIMPLE else "-"
-        left.plot(points.index, points[method], dashed, marker="o", markersize=4, color=_colour(number), label=method)
-    left.axhline(1, **_GREY)
-    left.set(ylabel="WIS / WIS of DQA", yscale="log", title="sets in the order of PVE (low to high)")
+        style = {"linestyle": dashed, "markersize": 4, **look(number), "label": method}
+        left.plot(points.index, points[method], **style)
+    left.axhline(1, **GREY)
+    left.set(ylabel="WIS / WIS of DQA (log axis)", yscale="log", title="sets in the order of PVE (low to high)")
     _plain_ticks(left, points[methods].to_numpy())
     left.tick_params(axis="x", rotation=30)
     left.legend(frameon=False, fontsize=7, ncols=2)
     table = measures.relative(main)
-    _forest(right, table[methods], [_colour(i) for i in range(len(methods))])
+    _forest(right, table[methods])
     right.set(xlabel="mean over sets, 95 % bootstrap interval", title="paper: every method above 1")
     return finish(figure)
 
@@ -62,11 +45,11 @@ def variants(main: pd.DataFrame) -> Figure | None:
         return None
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8), width_ratios=[1.3, 1])
     for number, variant in enumerate(found):
-        left.plot(points["PVE"], points[variant], "o-", markersize=4, color=_colour(number), label=variant)
-    left.axhline(1, **_GREY)
+        left.plot(points["PVE"], points[variant], "o-", markersize=4, color=look(number)["color"], label=variant)
+    left.axhline(1, **GREY)
     left.set(xlabel="PVE: share of the variance explained by DQA's median", ylabel="WIS / WIS of local-fine")
     left.legend(frameon=False, fontsize=8)
-    _forest(right, measures.relative(main)[found], [_colour(i) for i in range(len(found))])
+    _forest(right, measures.relative(main)[found])
     right.set(xlabel="mean over sets, 95 % bootstrap interval", title="paper: falls with flexibility")
     return finish(figure)
 
@@ -89,7 +72,7 @@ def isotonization(frame: pd.DataFrame) -> Figure | None:
         title=f"WIS / WIS of neither; {', '.join(n['dataset'].unique())}, {len(n)} splits; paper: 0.90 to 1.10",
     )
     axes.title.set_fontsize(10)
-    figure.colorbar(image, ax=axes)
+    figure.colorbar(image, ax=axes, label="WIS / WIS of neither")
     figure.tight_layout()
     return figure
 
@@ -102,8 +85,10 @@ def post_processing(main: pd.DataFrame) -> Figure | None:
     figure, axes = plt.subplots(figsize=(8, 3.2))
     width = 0.8 / table.shape[1]
     for number, name in enumerate(table):
-        axes.bar(np.arange(len(table)) + (number - 1) * width, table[name], width, color=_colour(number), label=name)
-    axes.axhline(0, **_GREY)
+        axes.bar(
+            np.arange(len(table)) + (number - 1) * width, table[name], width, color=look(number)["color"], label=name
+        )
+    axes.axhline(0, **GREY)
     axes.set_xticks(range(len(table)), table.index, rotation=20)
     axes.set(ylabel="change of WIS, %", title="sorting and PAVA can never be above 0 (Proposition 2)")
     axes.legend(frameon=False, fontsize=8)
@@ -126,7 +111,7 @@ def coverage(main: pd.DataFrame, conformal: pd.DataFrame) -> Figure | None:
     _band(left, counts.groupby("dataset", sort=False)["n"].sum().reindex(table.index).to_numpy())
     for number, method in enumerate(shown):
         left.plot(
-            range(len(table)), table[method], "o", color=_colour(number), label="DQA" if method == DQA else method
+            range(len(table)), table[method], "o", color=look(number)["color"], label="DQA" if method == DQA else method
         )
     left.set_xticks(range(len(table)), table.index, rotation=20)
     left.set(ylabel="coverage", title="aggregators, nominal 80 %")
@@ -146,8 +131,9 @@ def controls(main: pd.DataFrame, frame: pd.DataFrame) -> Figure | None:
     table = pd.concat([known, rows.pivot(index=["dataset", "seed"], columns="method", values="value")], axis=1)
     order = [*known, *[c for c in rows["method"].unique() if c not in known]]
     figure, axes = plt.subplots(figsize=(8, 3.4))
-    for (dataset, seed), row in table[order].iterrows():
-        axes.plot(row.to_numpy(), range(len(order)), "o", label=f"{dataset}, split {seed}")
+    for number, ((dataset, seed), row) in enumerate(table[order].iterrows()):
+        style = {"linestyle": "", **look(number), "label": f"{dataset}, split {seed}"}
+        axes.plot(row.to_numpy(), range(len(order)), **style)
     axes.set_yticks(range(len(order)), order)
     axes.set(
         xlabel="mean pinball loss (y standardised)",
@@ -168,12 +154,14 @@ def level_axis(main: pd.DataFrame) -> Figure | None:
     ratio = (loss[DQA] / loss["Average"]).unstack("dataset")
     left.plot(ratio.index, ratio, color="0.75", linewidth=0.8)
     left.plot(ratio.index, ratio.mean(axis=1), color=COLOURS[0], linewidth=2)
-    left.axhline(1, **_GREY)
+    left.axhline(1, **GREY)
     left.set(xlabel="level", ylabel="pinball DQA / Average", title="grey: sets; blue: mean")
     share = rows[rows["metric"] == "share below"].groupby(["method", "level"])["value"].mean().unstack("method")
     for number, method in enumerate((DQA, "Average")):
-        right.plot(share.index, share[method] - share.index, "o-", markersize=3, color=_colour(number), label=method)
-    right.axhline(0, **_GREY)
+        right.plot(
+            share.index, share[method] - share.index, "o-", markersize=3, color=look(number)["color"], label=method
+        )
+    right.axhline(0, **GREY)
     right.set(xlabel="level", ylabel="share below minus level", title="reliability, mean over sets")
     right.legend(frameon=False, fontsize=8)
     return finish(figure)
@@ -188,11 +176,13 @@ def _calibrated(axes, table: pd.DataFrame) -> None:
     _band(axes, table[table["method"] == "raw"]["n"].to_numpy())
     for number, (method, rows) in enumerate(table.groupby("method", sort=False)):
         places = [sets.index(d) + 0.12 * (number - 1) for d in rows["dataset"]]
-        axes.plot(places, rows["coverage"], "o", color=_colour(number), label=method)
+        axes.plot(places, rows["coverage"], "o", color=look(number)["color"], label=method)
         for x, y, length in zip(places, rows["coverage"], rows["length"], strict=True):
             axes.annotate(f"{length:.2f}", (x, y), fontsize=7, xytext=(4, 3), textcoords="offset points")
     axes.set_xticks(range(len(sets)), sets)
-    axes.set(xlim=(-0.5, len(sets) - 0.3), title="DQA before and after calibration (numbers: mean length)")
+    axes.set(
+        xlim=(-0.5, len(sets) - 0.3), ylabel="coverage", title="DQA before and after calibration (numbers: mean length)"
+    )
     axes.title.set_fontsize(10)
     axes.legend(frameon=False, fontsize=8)
 
@@ -201,17 +191,17 @@ def _band(axes, counts: np.ndarray) -> None:
     half = 2 * np.sqrt(0.16 / counts)
     for place, reach in enumerate(half):
         axes.fill_between([place - 0.4, place + 0.4], 0.8 - reach, 0.8 + reach, color="0.9", zorder=0)
-    axes.axhline(0.8, **_GREY)
+    axes.axhline(0.8, **GREY)
 
 
-def _forest(axes, table: pd.DataFrame, colours: list[str]) -> None:
+def _forest(axes, table: pd.DataFrame) -> None:
     """Draw means over sets with two-level bootstrap intervals, one row a column of ``table``."""
     means = measures.over_sets(table)
     low, high = np.percentile(measures.resamples(table, np.random.default_rng(0), draws=2000), (2.5, 97.5), axis=0)
     for place, mean in enumerate(means):
-        axes.plot([low[place], high[place]], [place, place], color=colours[place], linewidth=1.5)
-        axes.plot(mean, place, "o", color=colours[place], markersize=5)
-    axes.axvline(1, **_GREY)
+        axes.plot([low[place], high[place]], [place, place], color=COLOURS[place % len(COLOURS)], linewidth=1.5)
+        axes.plot(mean, place, markersize=5, **look(place))
+    axes.axvline(1, **GREY)
     axes.set_yticks(range(len(means)), means.index)
     axes.invert_yaxis()
     axes.xaxis.set_major_locator(MaxNLocator(5))
@@ -226,7 +216,3 @@ def _plain_ticks(axes, values: np.ndarray) -> None:
     ]
     axes.set_yticks(ticks, [f"{t:g}" for t in ticks])
     axes.minorticks_off()
-
-
-def _colour(number: int) -> str:
-    return COLOURS[number % len(COLOURS)]

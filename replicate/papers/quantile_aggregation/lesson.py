@@ -8,6 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
+from replicate.drawing import BLUE, COLOURS, RED, finish
+
 from . import measures, propositions
 from .aggregator import QuantileAggregator
 from .scores import mean_pinball
@@ -44,12 +46,11 @@ def fans() -> Figure:
     figure, panels = plt.subplots(1, len(found), figsize=(3 * len(found), 3), sharey=True)
     for axes, (name, q) in zip(panels, found.items(), strict=True):
         axes.plot(x[:, 0], y, ".", color="0.85", markersize=3, zorder=0)
-        axes.plot(line[:, 0], q, color="#0072B2", linewidth=0.9)
-        axes.plot(line[:, 0], toy_quantiles(line, _LEVELS), ":", color="#D55E00", linewidth=0.8)
+        axes.plot(line[:, 0], q, color=BLUE, linewidth=0.9)
+        axes.plot(line[:, 0], toy_quantiles(line, _LEVELS), ":", color=RED, linewidth=0.8)
         axes.set(title=name, xlabel="x", ylim=(-2.2, 2.2))
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    return figure
+    panels[0].set_ylabel("y")
+    return finish(figure)
 
 
 def weights() -> Figure:
@@ -62,15 +63,13 @@ def weights() -> Figure:
     ticks = [f"{t:g}" for t in _LEVELS]
     left.set_xticks(range(len(ticks)), ticks, fontsize=8)
     left.set_yticks(range(len(ticks)), ticks, fontsize=8)
-    left.set(xlabel="base level", ylabel="output level", title="weight, mean over x")
-    figure.colorbar(image, ax=left)
-    for name, share in zip(fit.names_, w.sum(3).mean(1).T, strict=True):
-        right.plot(line[:, 0], share, label=name)
+    left.set(xlabel="base level", ylabel="output level", title="mean over x")
+    figure.colorbar(image, ax=left, label="weight (each row sums to 1)")
+    for name, share, colour in zip(fit.names_, w.sum(3).mean(1).T, COLOURS, strict=False):
+        right.plot(line[:, 0], share, color=colour, label=name)
     right.set(xlabel="x", ylabel="share of the weight", ylim=(0, 1), title="models over x, mean over output levels")
     right.legend(frameon=False, fontsize=8)
-    right.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    return figure
+    return finish(figure)
 
 
 def two_averages() -> Figure:
@@ -79,14 +78,12 @@ def two_averages() -> Figure:
     figure, axes = plt.subplots(figsize=(6, 3))
     for mean, sd in propositions.NORMALS:
         axes.plot(v, norm.pdf(v, mean, sd), color="0.7", linewidth=1)
-    axes.plot(v, norm.pdf(v, 1, 1.5), color="#0072B2", label="quantile average: N(1, 1.5²)")
+    axes.plot(v, norm.pdf(v, 1, 1.5), color=BLUE, label="quantile average: N(1, 1.5²)")
     pool = np.mean([norm.pdf(v, mean, sd) for mean, sd in propositions.NORMALS], axis=0)
-    axes.plot(v, pool, color="#D55E00", label="probability average (pool)")
+    axes.plot(v, pool, color=RED, label="probability average (pool)")
     axes.set(xlabel="y", ylabel="density")
     axes.legend(frameon=False, fontsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    return figure
+    return finish(figure)
 
 
 def toy_table() -> pd.DataFrame:

@@ -9,14 +9,16 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from scipy import stats
 
-from replicate.drawing import finish
+from replicate.drawing import BLUE, COLOURS, RED, SKY, finish
 
 from .figures import CONTROL
 
-_COLOURS = {"0": "#0D0887", "0.25": "#7E03A8", "0.35": "#A82296", "0.5": "#CC4778", "0.75": "#F89540", "1": "0.5"}
-_CHOSEN = {"estimated": "#0072B2", "GCV": "#56B4E9"}
+_PLASMA = plt.get_cmap("plasma")  # of the weight on the given labels; 1, where the teacher has no say, is grey
+_COLOURS = {f"{w:g}": _PLASMA(1.05 * w) for w in (0.0, 0.25, 0.35, 0.5, 0.75)} | {"1": "0.5"}
+_CHOSEN = {"estimated": BLUE, "GCV": SKY}
 
 
 def monte_carlo(frame: pd.DataFrame, controls: pd.DataFrame) -> Figure:
@@ -40,7 +42,7 @@ def monte_carlo(frame: pd.DataFrame, controls: pd.DataFrame) -> Figure:
         )
     values = controls.set_index("metric")["value"]
     axes.axhline(values["tuned ridge: loss"], **CONTROL, label="tuned ridge")
-    axes.plot([2], [values["common weight: loss"]], "*", color="#0072B2", markersize=11, label="best common weight")
+    axes.plot([2], [values["common weight: loss"]], "*", color=BLUE, markersize=11, label="best common weight")
     axes.plot(
         [2], [values["weight of each draw: loss"]], "*", color="0.2", markersize=11, label="best weight of each draw"
     )
@@ -70,8 +72,7 @@ def by_step(frame: pd.DataFrame, metric: str, *, panel: str, row: str | None = N
             _control(axes, all_here)
             title = f"{_name(panel)} = {value:g}" + (f", {_name(row)} = {below:g}" if row else "")
             axes.set_title(title, fontsize=9)
-            axes.set_xlabel("step $\\tau$")
-        line[0].set_ylabel(ylabel)
+            axes.set(xlabel="step $\\tau$", ylabel="" if axes is not line[0] and not row else ylabel)
     panels[0][-1].legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
     return finish(figure)
 
@@ -131,9 +132,9 @@ def repeated(frame: pd.DataFrame) -> Figure:
     figure, panels = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True)
     oracle = {"color": "0.2", "linestyle": ":", "zorder": 4}
     styles: dict[str, dict[str, Any]] = {
-        "one step": {"color": "#D55E00"},
+        "one step": {"color": RED},
         "ridge": CONTROL,
-        "r steps": {"color": "#0072B2"},
+        "r steps": {"color": BLUE},
         "oracle": oracle,
     }
     for axes, direction in zip(panels, ("top", "bottom"), strict=True):
@@ -157,13 +158,13 @@ def finite_width(frame: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(figsize=(4.6, 3.2))
     mean = frame.groupby("width")["value"].mean()
     axes.plot(frame["width"], frame["value"], ".", color="0.6", label="one network")
-    axes.plot(mean.index, mean, "o-", color="#0072B2", label="mean")
+    axes.plot(mean.index, mean, "o-", color=BLUE, label="mean")
     axes.plot(
         mean.index, mean.iloc[0] * (mean.index / mean.index[0]) ** -0.5, "k:", linewidth=1, label="width$^{-1/2}$"
     )
     axes.set(xscale="log", yscale="log", xlabel="hidden units", ylabel="distance from tangent-kernel ridge")
     axes.set_xticks(list(mean.index), [f"{width:g}" for width in mean.index])
-    axes.minorticks_off()
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.legend(frameon=False, fontsize=8)
     return finish(figure)
 
@@ -192,7 +193,7 @@ def networks(frame: pd.DataFrame, tuned: pd.Series) -> Figure:
     return finish(figure)
 
 
-def _with_bars(axes: Axes, part: pd.DataFrame, colour: str, weight: str) -> None:
+def _with_bars(axes: Axes, part: pd.DataFrame, colour: Any, weight: str) -> None:
     groups = part.groupby("step")["value"]
     bounds = groups.apply(_interval)
     shift = 0.04 * (list({**_COLOURS, **_CHOSEN}).index(weight) - 3)
@@ -220,10 +221,10 @@ def images(frame: pd.DataFrame) -> Figure | None:
     figure, axes = plt.subplots(figsize=(6, 3.6))
     first = rows[rows["step"] == 1]
     students = rows[rows["step"] > 1]
-    for number, (weight, part) in enumerate(students.groupby("weight")):
+    for (weight, part), colour in zip(students.groupby("weight"), COLOURS, strict=False):
         mean = pd.concat([first, part]).groupby("step")["value"].mean()
-        axes.plot(mean.index, mean, "o-", color=f"C{number}", markersize=3, label=f"$\\alpha$ = {weight}")
-        axes.plot(part["step"], part["value"], ".", color=f"C{number}", alpha=0.4)
+        axes.plot(mean.index, mean, "o-", color=colour, markersize=3, label=f"$\\alpha$ = {weight}")
+        axes.plot(part["step"], part["value"], ".", color=colour, alpha=0.4)
     axes.axhline(first["value"].mean(), **CONTROL, label="first network")
     axes.set(
         xlabel="step $\\tau$",

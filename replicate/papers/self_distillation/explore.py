@@ -4,6 +4,8 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 
+from replicate.drawing import BLUE
+
 from . import shrinkage, toy
 
 
@@ -13,18 +15,19 @@ def draw(weight: float, steps: int, log_penalty: float) -> plt.Figure:
     path = seen.path(penalty, [weight] * (steps - 1))[..., 0]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.2))
     left.plot(toy.GRID, path[0], color="0.7", label="first fit")
-    left.plot(toy.GRID, path[-1], color="#0072B2", label=f"step {steps}")
+    left.plot(toy.GRID, path[-1], color=BLUE, label=f"step {steps}")
     left.plot(toy.GRID, toy.truth(toy.GRID), color="0.5", linestyle=":", label="sin $2\\pi x$")
     left.plot(toy.INPUTS, toy.TARGETS, "kx")
-    left.set(xlabel="x", ylim=(-1.5, 1.5), title=f"loss {float(toy.toy_losses(path[-1][:, None])):.5f}")
+    left.set(xlabel="x", ylabel="f(x)", ylim=(-1.5, 1.5), title=f"loss {float(toy.toy_losses(path[-1][:, None])):.5f}")
     left.legend(frameon=False, fontsize=7)
     left_over = shrinkage.after(seen.eigenvalues, penalty, weight, steps)
     places = np.arange(1, len(left_over) + 1)
     right.bar(places, shrinkage.ridge(seen.eigenvalues, penalty), color="0.85", label="first fit")
-    right.bar(places, left_over, color="#0072B2", label=f"step {steps}")
+    right.bar(places, left_over, color=BLUE, label=f"step {steps}")
     right.set(xlabel="eigen-direction k", ylabel="$B_k$", ylim=(min(0.0, float(left_over.min())), 1.05))
     right.legend(frameon=False, fontsize=7)
-    figure.tight_layout()
+    for axes in (left, right):
+        axes.locator_params(nbins=4)  # every tick costs two milliseconds, and a hand is on the slider
     return figure
 
 

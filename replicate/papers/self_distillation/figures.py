@@ -8,19 +8,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from replicate.drawing import finish
+from replicate.drawing import BLUE, GREEN, GREY, PURPLE, RED, finish
 
 from . import published, shrinkage, toy
 from .ratios import neighbour_ratios
 
 STEP_COLOURS = plt.get_cmap("viridis")(np.linspace(0.0, 0.9, 6))
 WEIGHT_COLOURS = plt.get_cmap("plasma")(np.linspace(0.0, 0.85, 7))
-CONTROL: dict[str, Any] = {
-    "color": "#009E73",
-    "linestyle": "--",
-    "linewidth": 1.5,
-}  # tuned ridge, the same in every figure
-GREY: dict[str, Any] = {"color": "0.5", "linewidth": 0.8}
+CONTROL: dict[str, Any] = {"color": GREEN, "linestyle": "--", "linewidth": 1.5}  # tuned ridge, the same in every figure
 
 
 def fits(frame: pd.DataFrame, tuned_penalty: float) -> Figure:
@@ -63,9 +58,7 @@ def losses(frame: pd.DataFrame, controls: pd.DataFrame) -> Figure:
         axes.set(xlabel="step $\\tau$  (bars at the right: limit)", ylabel="mean squared error against sin $2\\pi x$")
     _published_dots(panels[1])
     panels[0].set_title("all steps")
-    panels[1].set(
-        ylim=(0.1475, 0.1665), xlim=(0.7, 8.3), title="the first steps, magnified; markers: published", ylabel=""
-    )
+    panels[1].set(ylim=(0.1475, 0.1665), xlim=(0.7, 8.3), title="the first steps, magnified; markers: published")
     panels[1].legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
     return finish(figure)
 
@@ -103,7 +96,7 @@ def shrinkages(frame: pd.DataFrame, tuned_penalty: float, *, steps: int = 6) -> 
             np.arange(1, len(tuned) + 1),
             tuned,
             "_",
-            color="#D55E00",
+            color=RED,
             markersize=14,
             markeredgewidth=2,
             label="tuned ridge",
@@ -143,7 +136,7 @@ def ratios(frame: pd.DataFrame, tuned_penalty: float, *, steps: int = 6) -> Figu
 
 
 def _overshoot(axes: Axes, frame: pd.DataFrame, tuned: float, k: int = 9) -> None:
-    for weight, colour in ((0.25, "#0072B2"), (0.35, "#D55E00")):
+    for weight, colour in ((0.25, BLUE), (0.35, RED)):
         rows = frame[(frame["weight"] == weight) & (frame["k"] == k)]
         line, end = rows[rows["metric"] == "ratio"], rows[rows["metric"] == "limit ratio"]["value"]
         axes.plot(
@@ -162,7 +155,7 @@ def parabola(frame: pd.DataFrame, controls: pd.DataFrame) -> Figure:
     ``toy_controls``.
     """
     figure, axes = plt.subplots(figsize=(6.6, 3.6))
-    colours = iter(("#0072B2", "#D55E00", "#CC79A7"))
+    colours = iter((BLUE, RED, PURPLE))
     for (step, teacher), rows in frame.groupby(["step", "teacher_weight"]):
         values, colour = rows.set_index("metric")["value"], next(colours)
         curve = rows[rows["metric"] == "loss"]

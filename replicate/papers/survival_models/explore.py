@@ -4,6 +4,8 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 
+from replicate.drawing import BLUE
+
 from .distribution import APGW
 
 
@@ -14,9 +16,9 @@ def sliders() -> ipywidgets.interactive:
         member = APGW(np.exp(log_phi), np.exp(log_lambda), np.exp(log_gamma), kappa)
         times = np.geomspace(1e-2, 10, 300)
         _, (left, right) = plt.subplots(1, 2, figsize=(8, 2.8))
-        left.plot(times, member.hazard(times))
+        left.plot(times, member.hazard(times), color=BLUE)
         left.set(xlabel="time", ylabel="hazard", title=f"{member.hazard_shape}")
-        right.plot(times, member.survival(times))
+        right.plot(times, member.survival(times), color=BLUE)
         right.axhline(float(member.cure_fraction), color="0.6", linestyle=":")
         right.set(xlabel="time", ylabel="survival", ylim=(0, 1), title=f"cured: {float(member.cure_fraction):.1%}")
         plt.show()

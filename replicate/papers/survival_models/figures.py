@@ -1,19 +1,14 @@
 """Figures of the notebook: tidy frames in, matplotlib figures out."""
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from replicate.drawing import finish
+from replicate.drawing import BLUE, COLOURS, GREEN, GREY, RED, finish
 
 from .distribution import APGW
-
-BLUE, RED, GREEN, ORANGE, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7"
-COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, "0.3")
-_GREY: dict[str, Any] = {"color": "0.5", "linewidth": 0.8}
 
 
 def hazards() -> Figure:
@@ -21,10 +16,12 @@ def hazards() -> Figure:
     figure, axes = plt.subplots(1, 4, figsize=(12.5, 3.2), width_ratios=[1, 1, 1, 1.2])
     times = np.geomspace(0.02, 8, 300)
     for panel, gamma in zip(axes[:3], (0.5, 1.0, 2.0), strict=True):
-        for kappa, colour in zip((-0.5, 0.0, 0.5, 1.0, 2.0, np.inf), COLOURS, strict=True):
+        for kappa, colour in zip((-0.5, 0.0, 0.5, 1.0, 2.0, np.inf), COLOURS, strict=False):
             panel.plot(times, APGW(gamma=gamma, kappa=kappa).log_hazard(times), color=colour, label=f"{kappa:g}")
         panel.set(xscale="log", ylim=(-4, 4), xlabel="time", title=f"$\\gamma$ = {gamma:g}")
     axes[0].set_ylabel("log hazard")
+    for panel in axes[1:3]:
+        panel.tick_params(labelleft=False)  # the same range as the first
     axes[2].legend(frameon=False, fontsize=7, title="$\\kappa$", title_fontsize=8)
     _shape_map(axes[3])
     return finish(figure)
@@ -35,9 +32,10 @@ def _shape_map(axes) -> None:
     names = ("decreasing", "up-then-down", "down-then-up", "increasing")
     shapes = APGW(gamma=gammas[:, None], kappa=kappas[None, :]).hazard_shape
     codes = np.select([shapes == name for name in names], range(len(names)), default=0)
-    axes.contourf(gammas, kappas, codes.T, levels=np.arange(-0.5, 4), colors=("0.92", "#cfe2f3", "#fde3cf", "#d5ecd4"))
-    axes.axvline(1, **_GREY)
-    axes.plot(gammas, 1 / gammas, **_GREY)
+    fills = [to_rgba(colour, 0.2) for colour in ("0.6", BLUE, RED, GREEN)]
+    axes.contourf(gammas, kappas, codes.T, levels=np.arange(-0.5, 4), colors=fills)
+    axes.axvline(1, **GREY)
+    axes.plot(gammas, 1 / gammas, **GREY)
     for name, x, y in zip(names, (0.3, 1.5, 0.25, 1.6), (0.0, -0.3, 2.6, 2.0), strict=True):
         axes.text(x, y, name, fontsize=8)
     axes.axhline(0, color="0.6", linewidth=0.8, linestyle=":")
@@ -65,8 +63,8 @@ def coverage(frame: pd.DataFrame) -> Figure:
             right.errorbar(error.mean().index, error.mean(), yerr=spread, linewidth=0.8, **filled)
     half = 3 * np.sqrt(0.05 * 0.95 / covered["count"].min())
     left.axhspan(0.95 - half, 0.95 + half, color="0.92", zorder=0)
-    left.axhline(0.95, **_GREY)
-    right.axhline(0, **_GREY)
+    left.axhline(0.95, **GREY)
+    right.axhline(0, **GREY)
     left.set(xlabel="$\\kappa$", ylabel="coverage of 95 % intervals", title="band: 3 Monte-Carlo errors")
     right.set(xlabel="$\\kappa$", ylabel="bias", title="bars: 95 % intervals of the mean error")
     right.set_ylim(-0.15, 0.3)
@@ -85,7 +83,7 @@ def ridge(frame: pd.DataFrame) -> Figure | None:
     slopes = frame[(frame["metric"] == "estimate") & (frame["term"] == "x")]
     wide = slopes.pivot(index=["truth", "kappa", "seed"], columns="parameter", values="value").reset_index()
     kappas = sorted(wide["kappa"].unique())
-    figure, panels = plt.subplots(1, len(kappas), figsize=(3.2 * len(kappas), 3.2), squeeze=False)
+    figure, panels = plt.subplots(1, len(kappas), figsize=(3.2 * len(kappas), 3.2), squeeze=False, sharey=True)
     for axes, kappa in zip(panels[0], kappas, strict=True):
         for truth, colour in (("lambda", BLUE), ("phi", RED)):
             rows = wide[(wide["kappa"] == kappa) & (wide["truth"] == truth)]
@@ -109,7 +107,7 @@ def profile(frame: pd.DataFrame) -> Figure | None:
     figure, axes = plt.subplots(figsize=(6.4, 3.8))
     for (structure, rows), colour in zip(curves.groupby("structure", sort=False), COLOURS, strict=False):
         axes.plot(rows["kappa"], rows["value"], color=colour, label=structure)
-    axes.axhline(-1.9207, **_GREY)
+    axes.axhline(-1.9207, **GREY)
     for kappa, name in ((0, "Burr XII"), (1, "Weibull")):
         axes.axvline(kappa, color="0.6", linestyle=":", linewidth=1)
         axes.text(kappa, 0.15, name, fontsize=8, ha="center")

@@ -8,6 +8,7 @@ import pandas as pd
 from lifelines import KaplanMeierFitter
 from matplotlib.axes import Axes
 
+from replicate.drawing import COLOURS
 from replicate.papers.survival_models.table_checks import check_columns, observed
 
 if TYPE_CHECKING:
@@ -26,7 +27,15 @@ def plot_coefficients(model: "MultiParameterRegression", ax: Axes | None = None)
     for number, name in enumerate(estimates.index.unique("parameter")):
         rows = estimates.index.get_level_values("parameter") == name
         reach = np.abs(limits[rows] - estimates.to_numpy()[rows, None]).T
-        ax.errorbar(estimates[rows], places[rows], xerr=reach, fmt="o", color=f"C{number}", capsize=2, label=name)
+        ax.errorbar(
+            estimates[rows],
+            places[rows],
+            xerr=reach,
+            fmt="o",
+            color=COLOURS[number % len(COLOURS)],
+            capsize=2,
+            label=name,
+        )
     ax.axvline(0, color="0.6", linewidth=0.8, linestyle="--")
     ax.set_yticks(places, [f"{name}: {covariate}" for name, covariate in estimates.index])
     ax.set_xlabel(f"coefficient on the log scale ({100 * (1 - model.alpha):g}% interval)")
@@ -46,7 +55,7 @@ def plot_survival(
         check_columns(df, [by], "by")
     groups = [("all", df)] if by is None else list(df.groupby(by, observed=True))
     for number, (level, rows) in enumerate(groups):
-        colour, name = f"C{number}", "all" if by is None else f"{by} = {level}"
+        colour, name = COLOURS[number % len(COLOURS)], "all" if by is None else f"{by} = {level}"
         _kaplan_meier(model, rows, ax, colour)
         end = rows[model.duration_col].max()
         fitted = model.predict_mean_survival(rows, np.linspace(0, end, _POINTS), ci=True)
@@ -75,8 +84,10 @@ def plot_hazard_ratio(
         times = np.linspace(low, high, _POINTS)
     ratio = model.hazard_ratio(df_a, df_b, times, ci=True)
     for number, row in enumerate(ratio.columns.unique(0)):
-        ax.plot(ratio.index, ratio[row]["estimate"], color=f"C{number}", label=f"row {row}")
-        ax.fill_between(ratio.index, ratio[row]["lower"], ratio[row]["upper"], color=f"C{number}", **_BAND)
+        ax.plot(ratio.index, ratio[row]["estimate"], color=COLOURS[number % len(COLOURS)], label=f"row {row}")
+        ax.fill_between(
+            ratio.index, ratio[row]["lower"], ratio[row]["upper"], color=COLOURS[number % len(COLOURS)], **_BAND
+        )
     ax.axhline(1, color="0.6", linewidth=0.8, linestyle="--")
     ax.set(xlabel=str(model.duration_col), ylabel="hazard ratio", yscale="log")
     if len(ratio.columns.unique(0)) > 1:

@@ -6,10 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from replicate.drawing import finish
+from replicate.drawing import BLUE, COLOURS, GREEN, ORANGE, PURPLE, RED, finish
 
 from .cases import CASES
-from .figures import BLUE, COLOURS, GREEN, ORANGE, PURPLE, RED
 
 STYLES = {"b/lam": ":", "t/phi": "-.", "ba/lam": "-", "ta/phi": "--"}
 RATIOS = {"ba/lam": BLUE, "ta/phi": RED, "Cox": ORANGE, "Schoenfeld, smoothed": "0.3"}

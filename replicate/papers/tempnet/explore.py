@@ -4,6 +4,8 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import torch
 
+from replicate.drawing import BLUE
+
 from .dro import temper
 from .temperature_solver import exact_temperature
 
@@ -14,12 +16,11 @@ def draw(peak: float, tilt: float, rho: float) -> plt.Figure:
     row[0] += peak
     best = exact_temperature(row, rho, tau_min=1e-3, tau_max=100.0)
     figure, axes = plt.subplots(figsize=(7, 3))
-    for tau, colour, width in ((1.0, "0.7", 0.8), (float(best), "#0072B2", 0.45)):
+    for tau, colour, width in ((1.0, "0.7", 0.8), (float(best), BLUE, 0.45)):
         axes.bar(range(8), torch.softmax(row / tau, 0), width, color=colour, label=f"tau = {tau:.3g}")
     left = float(temper(row, best).divergence)
     axes.set(xlabel="candidate", ylabel="probability", title=f"KL at tau* = {left:.3f} nats")
     axes.legend(frameon=False)
-    figure.tight_layout()
     return figure
 
 

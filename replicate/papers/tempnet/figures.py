@@ -6,14 +6,14 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from replicate.drawing import finish
+from replicate.drawing import BLUE, GREEN, ORANGE, RED, finish
 from replicate.measurement import from_seeds
 
 from .dro import dual, temper
 from .measures import LADDER, where
 from .temperature_solver import exact_temperature
 
-BLUE, RED, GREEN, GREY, ORANGE = "#0072B2", "#D55E00", "#009E73", "0.6", "#E69F00"
+GREY = "0.6"
 EVALUATIONS = {"1": GREY, "global": ORANGE, "TempNet": BLUE, "exact": RED}
 _LABELS = {"1": "tau = 1", "global": "best global tau", "TempNet": "TempNet's tau", "exact": "exact tau*"}
 
@@ -116,7 +116,7 @@ def passage(frame: pd.DataFrame) -> Figure | None:
     bottom.plot(
         wide.index, wide["entropy"], ".-", color="k", linewidth=0.8, markersize=4, label="entropy at tau = 1 (nats)"
     )
-    bottom.set(xlabel="place in the passage", xlim=(-0.5, len(wide) - 0.5))
+    bottom.set(xlabel="place in the passage", ylabel="temperature, or entropy in nats", xlim=(-0.5, len(wide) - 0.5))
     bottom.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.2))
     return finish(figure)
 
@@ -168,7 +168,7 @@ def curves(frame: pd.DataFrame) -> Figure | None:
             if part.ngroups:
                 axes.plot(part.mean().index, part.mean(), color=colour, label=method)
                 axes.fill_between(part.mean().index, part.min(), part.max(), color=colour, alpha=0.2, linewidth=0)
-        axes.set(xlabel="training step", ylabel=metric)
+        axes.set(xlabel="training step", ylabel=metric + ", nats" * metric.startswith("mean |KL"))
     panels[0].legend(frameon=False, fontsize=8)
     return finish(figure)
 

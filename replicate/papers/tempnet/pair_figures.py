@@ -5,14 +5,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from replicate.drawing import finish
+from replicate.drawing import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, finish
 
-from .figures import BLUE, GREEN, ORANGE, RED, interval
+from .figures import interval
 from .measures import where
 from .two_towers import METHODS, SCHEDULED
 
 _ALL = (*METHODS, *SCHEDULED)
-_COLOURS = dict(zip(_ALL, ("0.4", "0.65", GREEN, ORANGE, "#CC79A7", BLUE, "0.2", "#56B4E9"), strict=True))
+_COLOURS = dict(zip(_ALL, ("0.4", "0.65", GREEN, ORANGE, PURPLE, BLUE, "0.2", SKY), strict=True))
 
 
 def retrieval(frame: pd.DataFrame) -> Figure | None:
@@ -35,8 +35,7 @@ def retrieval(frame: pd.DataFrame) -> Figure | None:
                 axes.plot(np.full(len(values), i) + 0.15, values, ".", color=_COLOURS[method], markersize=4)
                 axes.plot(i, middle, "o", color=_COLOURS[method])
         axes.set_xticks(range(len(methods)), methods, rotation=30, ha="right", fontsize=8)
-        axes.set(title=title)
-    panels[0].set_ylabel("recall on new concepts")
+        axes.set(title=title, ylabel="recall on new concepts")
     return finish(figure)
 
 

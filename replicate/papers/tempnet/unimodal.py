@@ -6,9 +6,10 @@ of an anchor are all other images of the batch in both views. Learned features a
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from replicate.datasets.cifar10 import CANONICAL, JPEG, load_cifar10
@@ -19,7 +20,7 @@ from replicate.seeds import Seed
 
 from .contrastive import MovingAverage, anchor_loss, log_mean_exp, two_view_differences
 from .descent import Part, descend, warm_cosine
-from .encoders import ENCODERS, build_encoder, linear_probe
+from .encoders import ENCODERS, Encoder, build_encoder, linear_probe
 from .temperatures import FixedTemperature, IndividualTemperatures, LearnedTemperature
 from .tempnet import ContrastiveTempNet
 from .views import draw_views, view
@@ -37,7 +38,7 @@ class UnimodalTrial:
     or start), rho, tau_rate, gamma, tau_min, tau_max. Start weights, order and views do not depend on the method.
     """
 
-    config: Mapping[str, object]
+    config: Mapping[str, Any]
     seed: Seed
     device: str = "cpu"
 
@@ -84,7 +85,7 @@ class UnimodalTrial:
         averages = [MovingAverage(n, gamma, device=self.device) for _ in range(2)]
         rho = c["rho"] if c["method"] in ("iSogCLR", "TempNet") else 0.0
         per_epoch = n // c["batch"]
-        epoch: dict[str, object] = {}
+        epoch: dict[str, Any] = {}
 
         def loss(step: int) -> Tensor:
             number, place = divmod(step, per_epoch)
@@ -111,7 +112,7 @@ class UnimodalTrial:
         descend(loss, [Part(optimizer, warm_cosine(steps, warm_up=max(1, steps // 10), floor=0.01))], range(steps))
         return net, rule
 
-    def _two_views(self, net: nn.Module, images: Tensor, index: Tensor, generator: torch.Generator):
+    def _two_views(self, net: Encoder, images: Tensor, index: Tensor, generator: torch.Generator):
         pixels = images[index.to(self.device)].float() / 255
         mirror = self.config["images"] != "MNIST"
         views = [view(pixels, draw_views(len(index), generator, mirror=mirror).to(self.device)) for _ in range(2)]
@@ -131,12 +132,12 @@ class UnimodalTrial:
         return LearnedTemperature(model.to(self.device), rate=c["tau_rate"])
 
     @torch.no_grad()
-    def _features(self, net: nn.Module, images: Tensor) -> Tensor:
+    def _features(self, net: Encoder, images: Tensor) -> Tensor:
         net.eval()
         return torch.cat([net.features(part.float() / 255).float() for part in images.split(1000)])
 
     @torch.no_grad()
-    def _temperatures(self, net: nn.Module, rule, images: Tensor) -> Tensor:
+    def _temperatures(self, net: Encoder, rule, images: Tensor) -> Tensor:
         net.eval()
         if isinstance(rule, LearnedTemperature):
             rule.model.eval()
