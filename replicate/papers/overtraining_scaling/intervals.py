@@ -66,16 +66,17 @@ def pairs_bootstrap(law: Law, runs: pd.DataFrame, x, y, at, draws: int, rng: np.
 
     A resample needs five distinct runs, three sizes and two values of M, or the law cannot be fitted.
     """
-    kept, rejected = [], 0
-    while len(kept) < draws:
+    resamples: list[np.ndarray] = []
+    rejected = 0
+    while len(resamples) < draws:
         chosen = rng.integers(len(runs), size=len(runs))
         drawn = runs.iloc[chosen]
         enough = (len(set(chosen)) >= 5, drawn["size"].nunique() >= 3, drawn["M"].round(6).nunique() >= 2)
         if all(enough):
-            kept.append(chosen)
+            resamples.append(chosen)
         else:
             rejected += 1
-    kept = np.array(kept)
+    kept = np.array(resamples)
     return fit(law, np.asarray(x)[kept], np.asarray(y)[kept]).predict(at), rejected
 
 

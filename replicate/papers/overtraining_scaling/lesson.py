@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 from .measures import OFF, errors, large_errors
 from .published import laws
 
+AVERAGES = ("17 tasks", "46 tasks", "17 tasks, by precision")
+
 
 def parallel_lines() -> Figure:
     """Draw the law with RedPajama's printed coefficients: lines of one slope, their height over M."""
@@ -64,10 +66,20 @@ def predictable_tasks(tasks: pd.DataFrame) -> pd.DataFrame:
     """Return how many single tasks are within 5 % at 6.9B, and within their own interval; empty if not run."""
     if tasks.empty:
         return pd.DataFrame()
-    single = tasks[~tasks["task"].isin(["17 tasks", "46 tasks"])]
+    single = tasks[~tasks["task"].isin(AVERAGES)]
     inside = single[single["metric"] == "inside its own 90 % interval"].groupby(["fit", "training_set"])["value"].sum()
     near = single[single["metric"] == OFF].groupby(["fit", "training_set"])["value"].agg(lambda v: (v < 5).sum())
     return pd.DataFrame({"within 5 %": near, "inside own interval": inside}).astype(int)
+
+
+def averages(tasks: pd.DataFrame) -> pd.DataFrame:
+    """Return the error of every kind of average at 6.9B, per cent, and its half-width; empty if it was not run."""
+    if tasks.empty:
+        return pd.DataFrame()
+    rows = tasks[
+        tasks["task"].isin(AVERAGES) & (tasks["fit"] == "table 1") & tasks["metric"].isin([OFF, "half-width, %"])
+    ]
+    return rows.pivot(index="task", columns=["metric", "training_set"], values="value")
 
 
 def ranking(predictions: pd.DataFrame) -> pd.DataFrame:

@@ -153,9 +153,9 @@ def generated() -> Testbed:
 
     Every evaluation has the same losses and every task the same errors: enough to run, nothing to judge a claim by.
     """
-    rows = [_generated_run(*point) for point in _points()]
-    runs = pd.DataFrame(rows)
-    error = np.array([laws()[row["training_set"]][1].at(row["c4_val"]) for row in rows])
+    runs = pd.DataFrame([_generated_run(*point) for point in _points()])
+    pairs = zip(runs["training_set"], runs["c4_val"], strict=True)
+    error = np.array([laws()[training_set][1].at(loss) for training_set, loss in pairs])
     errors = pd.DataFrame(dict.fromkeys(TASKS_17, error))
     tasks = pd.DataFrame({"questions": 1000.0, "chance": 0.75}, index=list(TASKS_17))
     return Testbed(runs, errors, tasks, GENERATED)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from replicate.papers.overtraining_scaling.laws import ErrorLaw, LossLaw
+from replicate.papers.overtraining_scaling.laws import ErrorLaw, LossLaw, fit_error
 from replicate.papers.overtraining_scaling.published import laws, table
 
 LAW = LossLaw(1.84, 212, 367, 0.136)
@@ -33,10 +33,18 @@ def test_lines_are_parallel(m):
 
 
 def test_the_error_law_has_its_limits():
-    """eps for a useless model; it rises with the loss; a constant added to all errors moves eps alone."""
+    """eps for a useless model; it rises with the loss."""
     law = ErrorLaw(0.857, 2.21, 0.715)
     assert law.at(1e3) == pytest.approx(law.eps)
     assert np.all(np.diff(law.at(np.linspace(1, 6, 50))) > 0)
+
+
+def test_a_constant_added_to_all_errors_moves_eps_alone():
+    """Which tasks are averaged shifts chance, not the rate."""
+    law, losses = ErrorLaw(0.857, 2.21, 0.715), np.linspace(2.2, 5.4, 8)
+    errors = law.at(losses) + 0.003 * np.random.default_rng(0).standard_normal(8)
+    base, moved = fit_error(losses, errors), fit_error(losses, errors + 0.05)
+    np.testing.assert_allclose([moved.eps - 0.05, moved.k, moved.gamma], [base.eps, base.k, base.gamma], rtol=1e-6)
 
 
 def test_published_tables_are_whole():

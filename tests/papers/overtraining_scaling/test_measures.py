@@ -101,6 +101,7 @@ def test_tasks_and_rule():
     tasks = frame(experiments.single_tasks, [{"source": "scaling", "training_set": s} for s in SETS])
     assert measures.task_cells(tasks, "table 1").estimate < 0.01
     assert measures.unpredictable(tasks).estimate == 11
+    assert lesson.averages(tasks).shape == (3, 6)
     rule = frame(experiments.task_rule, [{"source": "scaling"}])
     assert measures.rule_differs(rule).estimate == 0
 
