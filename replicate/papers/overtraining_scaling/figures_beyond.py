@@ -112,7 +112,7 @@ def windows(frame: pd.DataFrame, predictions: pd.DataFrame) -> Figure | None:
     for axes, target in zip(panels, ("loss", "error17"), strict=True):
         for (size, colour), m in zip((("1.4B", "#0072B2"), ("6.9B", "#D55E00")), (640, 20), strict=True):
             rows = frame[(frame["target"] == target) & (frame["size"] == size) & (frame["identified"] == 1)]
-            axes.plot(rows["C"], rows["value"], ".", color=colour, alpha=0.25, markersize=4)
+            axes.plot(rows["C"], rows["value"], ".", color=colour, alpha=0.25, markersize=4, rasterized=True)
             middle = rows.groupby(np.floor(2 * np.log10(rows["C"])) / 2)["value"].median()
             label = f"{size}, M = {m}: median a half-decade"
             axes.plot(10 ** (middle.index + 0.25), middle, "-", color=colour, label=label)
