@@ -225,6 +225,20 @@ def notebooks(paper: Annotated[str, typer.Argument(help="A paper's slug, 'index'
         typer.echo(refresh(notebook))
 
 
+@app.command()
+def new(slug: Annotated[str, typer.Argument(help="The new paper's name: lower-case letters, digits, underscores.")]):
+    """Make a new paper: folder, notebook and tests that pass at once; then list it in the README and the tour."""
+    from replicate import scaffold
+    from replicate.readme import write
+    from replicate.stored_outputs import refresh
+
+    for path in scaffold.create(slug):
+        typer.echo(path)
+    typer.echo(write())
+    typer.echo(refresh(paths.notebooks_dir() / "index.ipynb"))
+    out.print(f"next: docs/adding-a-paper.md, from 'Say what the paper claims'; check: pytest tests/papers/{slug}")
+
+
 def _chosen(paper: str, preset: str) -> list[str]:
     papers_preset(preset)
     return papers.slugs() if paper == "all" else [papers.load(paper).slug]

@@ -75,6 +75,7 @@ class Paper(Strict):
     slug: str
     short: Text
     summary: Text = Field(description="the paper in five lines")
+    scope: str = Field("", description="what is replicated, where that is not all of it; a few words for the README")
     datasets: tuple[str, ...] = Field((), description="registry data sets whose hashes the results depend on")
     citation: Citation
     claims: tuple[Claim, ...]

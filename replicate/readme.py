@@ -1,13 +1,14 @@
-"""What README.md takes from the committed snapshot, generated so that it stays true: scorecard, picture, figures."""
+"""What README.md shows of the committed snapshot and of every paper.toml, generated so that it stays true."""
 
 from pathlib import Path
 
 import pandas as pd
 
 from replicate import atomic, picture, report
+from replicate import paper as papers
 from replicate.paths import project_root, reference_dir
 
-BLOCKS = ("scorecard", "figures")
+BLOCKS = ("scorecard", "figures", "papers")
 
 
 def snapshot(preset: str = "default") -> list[report.Result]:
@@ -41,6 +42,21 @@ def _figure(slug: str, cover: Path) -> str:
     return f'**{slug}** {name}<br><img src="{path}" alt="{slug}: {name}" width="400">'
 
 
+def papers_block() -> str:
+    """Return the table of all papers, with or without a snapshot: what is replicated and where to read on."""
+    rows = [_paper(paper) for paper in papers.load_all()]
+    return "\n".join(["| slug | paper | notebook |", "|---|---|---|", *rows, ""])
+
+
+def _paper(paper: papers.Paper) -> str:
+    cited = paper.citation
+    year = "" if str(cited.year) in cited.venue else f", {cited.year}"
+    where = cited.venue + year + (f", arXiv:{cited.arxiv}" if cited.arxiv else "")
+    scope = f"; {paper.scope}" if paper.scope else ""
+    link = f"[notebook](notebooks/{paper.slug}.ipynb)"
+    return f"| `{paper.slug}` | {cited.authors}: *{cited.title}* ({where}){scope} | {link} |"
+
+
 def picture_path() -> Path:
     """Return where the scorecard's picture lies."""
     return project_root() / "docs" / "scorecard.svg"
@@ -57,7 +73,7 @@ def updated(text: str) -> str:
     Raises:
         ValueError: the marks of a block are missing.
     """
-    for name, block in zip(BLOCKS, (scorecard_block(), figures_block()), strict=True):
+    for name, block in zip(BLOCKS, (scorecard_block(), figures_block(), papers_block()), strict=True):
         begin, end = f"<!-- {name}: begin (written by `replicate readme`) -->", f"<!-- {name}: end -->"
         if begin not in text or end not in text:
             raise ValueError(f"README.md lacks the marks {begin!r} and {end!r}: put them where the {name} belong")

@@ -49,7 +49,8 @@ def gallery() -> "Markdown":
     from IPython.display import Markdown
 
     found = _all_claims()
-    rows = [_row(result, found[found["paper"] == result.slug]) for result in readme.snapshot()]
+    rows = {result.slug: _row(result, found[found["paper"] == result.slug]) for result in readme.snapshot()}
+    rows = [rows.get(paper.slug) or _row_without_snapshot(paper) for paper in papers.load_all()]
     return Markdown("\n".join(["| paper | a figure |", "|---|---|", *rows]))
 
 
@@ -57,6 +58,10 @@ def _row(result: report.Result, own: pd.DataFrame) -> str:
     link = f"**[{result.manifest['short']}]({result.slug}.ipynb)**<br>{report.summary(own)}"
     figure = f'<img src="{_link(result.cover)}" alt="{result.cover.stem}" width="420">' if result.cover else ""
     return f"| {link} | {figure} |"
+
+
+def _row_without_snapshot(paper: papers.Paper) -> str:
+    return f"| **[{paper.short}]({paper.slug}.ipynb)**<br>{len(paper.claims)} claims, no snapshot yet | |"
 
 
 def _link(path: Path) -> str:

@@ -93,6 +93,16 @@ def test_notebook_parameters_are_the_presets_parameters(slug):
 
 
 @every_paper
+def test_no_import_hides_a_parameter(slug):
+    """A module called like a parameter takes its place, and the preset's value with it, cells before anything fails."""
+    declared = set(read_parameters(notebooks_dir() / f"{slug}.ipynb"))
+    for cell in _cells(slug, "code"):
+        nodes = [n for n in ast.walk(ast.parse(_source(cell))) if isinstance(n, ast.Import | ast.ImportFrom)]
+        hidden = declared & {alias.asname or alias.name for node in nodes for alias in node.names}
+        assert not hidden, f"parameters {hidden} of {slug} are overwritten by an import: rename them"
+
+
+@every_paper
 def test_sections_are_in_the_agreed_order(slug):
     """A reader who knows one notebook must know them all."""
     text = "\n".join(_source(c) for c in _cells(slug, "markdown"))

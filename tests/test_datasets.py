@@ -1,6 +1,7 @@
 """The registry of data files, and fetching from mirrors, caches and a web server on this machine."""
 
 import hashlib
+import io
 import logging
 import os
 import re
@@ -8,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -403,6 +405,57 @@ def test_bundled_data_cannot_be_fetched(toy):
         datasets.fetch(NAME, registry=toy(bundled="some-package"))
 
 
+# archives that are packed anew for every download
+
+LISTING = "".join(f"{hashlib.sha256(text).hexdigest()}  {name}\n" for name, text in (("a/x", b"1"), ("a/y", b"2")))
+
+
+def _archive(path: Path, files: dict[str, bytes]) -> bytes:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in files.items():
+            item = tarfile.TarInfo(name)
+            item.size = len(content)
+            archive.addfile(item, io.BytesIO(content))
+    return path.read_bytes()
+
+
+@pytest.fixture
+def packed(toy, site):
+    """Return a registry whose file is judged by the members below ``a``."""
+    digest = hashlib.sha256(LISTING.encode()).hexdigest()
+    return toy(f"{site.url}/archive", sha256=None, members=digest, inside=["a"])
+
+
+def test_an_archive_is_judged_by_its_members_however_it_is_packed(site, packed, tmp_path):
+    """A host that packs on request changes the bytes, adds a folder above and files nobody needs."""
+    site.files["/archive"] = _archive(tmp_path / "one", {"repo-1/a/y": b"2", "repo-1/a/x": b"1", "repo-1/b": b"3"})
+    assert datasets.load_members(NAME, registry=packed) == {"a/x": b"1", "a/y": b"2"}
+    put(datasets.fetch(NAME, registry=packed), _archive(tmp_path / "two", {"a/x": b"1", "a/y": b"2"}))
+    assert datasets.verify(NAME, registry=packed).state == "verified"
+
+
+@pytest.mark.parametrize("files", [{"a/y": b"changed"}, {"a/y": None}, {"a/z": b"added"}])
+def test_an_archive_with_other_members_is_refused(site, packed, tmp_path, files):
+    """Changed, missing or added: each would change results."""
+    wrong = {k: v for k, v in ({"a/x": b"1", "a/y": b"2"} | files).items() if v is not None}
+    site.files["/archive"] = _archive(tmp_path / "bad", wrong)
+    with pytest.raises(Unavailable, match="expected members with SHA-256"):
+        datasets.fetch(NAME, registry=packed)
+
+
+def test_what_is_no_archive_is_refused(site, packed):
+    """A login page has no members."""
+    site.files["/archive"] = HTML
+    with pytest.raises(Unavailable, match=r"no tar archive.*looks like an HTML page"):
+        datasets.fetch(NAME, registry=packed)
+
+
+def test_a_file_without_members_is_not_read_as_an_archive(toy):
+    """The caller is told what to do instead."""
+    with pytest.raises(UserError, match="is no archive with registered members"):
+        datasets.load_members(NAME, registry=toy("https://x/y"))
+
+
 # the registry file
 
 
@@ -410,8 +463,10 @@ def test_bundled_data_cannot_be_fetched(toy):
     ("changes", "message"),
     [
         ({"sha256": "abc"}, "sha256: must be 64 lower-case hexadecimal digits, found 'abc'"),
-        ({"sha256": None}, "give exactly one of sha256 and md5"),
-        ({"md5": "0" * 32}, "give exactly one of sha256 and md5"),
+        ({"sha256": None}, "give exactly one of sha256, md5 and members"),
+        ({"md5": "0" * 32}, "give exactly one of sha256, md5 and members"),
+        ({"members": "0" * 64, "inside": ["a"]}, "give exactly one of sha256, md5 and members"),
+        ({"members": "0" * 64}, "members and inside belong together"),
         ({"bytes": 0}, "bytes: Input should be greater than 0, found 0"),
         ({"bytes": "12"}, "bytes: Input should be a valid integer, found '12'"),
         ({"licence": None}, "licence: this key is missing"),

@@ -91,15 +91,15 @@ def test_text_of_claims_is_escaped(make_run, tmp_path, toy_paper_toml, read_toy)
 
 def test_links_between_documents_become_links_between_pages(tmp_path):
     """On the site a link to a file of the repository leads nowhere: it keeps its words only."""
-    names = {(tmp_path / "CONTRIBUTING.md").resolve(): "adding-a-paper"}
+    names = {(tmp_path / "CONTRIBUTING.md").resolve(): "contributing"}
     text = "[add](CONTRIBUTING.md#rules), [code](x.py), [web](https://a.b/c.md), [here](#there), ![p](x.png)"
-    wanted = "[add](adding-a-paper.md#rules), code, [web](https://a.b/c.md), [here](#there), ![p](x.png)"
+    wanted = "[add](contributing.md#rules), code, [web](https://a.b/c.md), [here](#there), ![p](x.png)"
     assert documents.linked(text, tmp_path, names) == wanted
 
 
 def test_the_documents_a_reader_looks_for_are_there():
     """Verdicts, architecture, adding a paper, data: what the first page promises."""
-    assert {"verdicts", "architecture", "adding-a-paper", "data"} <= documents.found().keys()
+    assert {"verdicts", "architecture", "adding-a-paper", "contributing", "data"} <= documents.found().keys()
 
 
 CODE = '''"""Toys <and> more."""

@@ -2,6 +2,7 @@
 
 from replicate.datasets._download import Unavailable
 from replicate.datasets._sources import Source
+from replicate.datasets.archives import load_members
 from replicate.datasets.bundled import Series, load_picture, load_series
 from replicate.datasets.cifar10 import load_cifar10
 from replicate.datasets.diabetes import Diabetes, load_diabetes
@@ -39,6 +40,7 @@ __all__ = [
     "load_emoji",
     "load_help_topics",
     "load_kjv",
+    "load_members",
     "load_mnist",
     "load_picture",
     "load_regression",

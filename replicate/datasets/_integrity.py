@@ -4,6 +4,7 @@ import functools
 import hashlib
 from pathlib import Path
 
+from replicate.datasets._archive import archive_fault
 from replicate.datasets._content import content_fault, is_foreign
 from replicate.datasets.registry import Entry
 
@@ -13,12 +14,15 @@ _SPELLED = {"sha256": "SHA-256", "md5": "MD5"}
 def fault(path: Path, entry: Entry) -> str | None:
     """Return ``None`` if ``path`` holds the registered bytes, else expected, found and a guess why.
 
-    A file that holds the same table in another format is judged by its values instead; what only OpenML
-    has is judged by OpenML's checksum when it is fetched, not again.
+    A file that holds the same table in another format is judged by its values instead, an archive that is packed
+    anew for every download by its members; what only OpenML has is judged by OpenML's checksum when it is fetched,
+    not again.
     """
     try:
         if is_foreign(path, entry):
             return _with_guess(content_fault(path, entry), path)
+        if entry.members:
+            return _with_guess(archive_fault(path, entry), path)
         if not entry.checksum:
             return None
         size = path.stat().st_size

@@ -73,13 +73,17 @@ class Entry(BaseModel):
     r_object: Text | None = None
     layout: Literal["whitespace", "comma", "arff"] | None = None
     openml: Annotated[int, Field(gt=0)] | None = None
+    members: Annotated[str, _hex(64)] | None = None
+    inside: Annotated[tuple[RelativePath, ...], Strict(False)] = ()
 
     @model_validator(mode="after")
     def _complete(self) -> "Entry":
         if self.openml and self.content is None:
             return self._only_on_openml()
-        if (self.sha256 is None) == (self.md5 is None):
-            raise ValueError("give exactly one of sha256 and md5")
+        if (self.members is None) != (not self.inside):
+            raise ValueError("members and inside belong together: give both or neither")
+        if (self.sha256, self.md5, self.members).count(None) != 2:
+            raise ValueError("give exactly one of sha256, md5 and members")
         if self.bytes is None:
             raise ValueError("bytes: this key is missing")
         if not (self.urls or self.embedded or self.bundled or self.hint):
@@ -108,7 +112,7 @@ class Entry(BaseModel):
     @property
     def identity(self) -> str:
         """The hash that all sources of the data share: of the values of a table, else of the file's bytes."""
-        return self.content or self.checksum or f"openml {self.openml}"
+        return self.content or self.checksum or self.members or f"openml {self.openml}"
 
     @property
     def foreign_suffixes(self) -> list[str]:

@@ -6,14 +6,14 @@ from pathlib import Path
 from replicate.paths import PACKAGE
 
 ROOT = PACKAGE.parent
-FIRST = ("verdicts", "adding-a-paper", "scaling-out", "architecture", "data")  # others follow by name
+FIRST = ("verdicts", "adding-a-paper", "scaling-out", "architecture", "contributing", "data")  # others follow by name
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:|#|mailto:)([^)\s#]+)(#[^)\s]*)?\)")
 
 
 def found() -> dict[str, Path]:
     """Return the documents there are, by the name of their page, in reading order."""
     pages = {path.stem: path for path in sorted((ROOT / "docs").glob("*.md"))}
-    pages |= {"adding-a-paper": ROOT / "CONTRIBUTING.md", "data": ROOT / "data" / "README.md"}
+    pages |= {"contributing": ROOT / "CONTRIBUTING.md", "data": ROOT / "data" / "README.md"}
     rank = {name: i for i, name in enumerate(FIRST)}
     return {name: pages[name] for name in sorted(pages, key=lambda n: (rank.get(n, len(FIRST)), n))}
 
