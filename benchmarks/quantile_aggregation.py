@@ -179,10 +179,8 @@ def forests(n: int, rounds: int) -> list:
     agree = f"same trees and weights; interpolated differently, by {off:.0e} sd on average"
     options = {"target": ">= 0.9", "agree": agree}
     names = "quantile forest, fit", "quantile forest, 99 quantiles of each row"
-    return [
-        compared(n, PAPER, size, *s.values(), FOREST, **options)
-        for n, s in zip(names, (fitting, predicting), strict=True)
-    ]
+    pairs = zip(names, (fitting, predicting), strict=True)
+    return [compared(name, PAPER, size, *spent.values(), FOREST, **options) for name, spent in pairs]
 
 
 def split_conformal(n: int, rounds: int) -> list:
