@@ -1,8 +1,8 @@
 """Where does the time of a paper's run go? Every cell of its notebook under cProfile, nothing cached, in one process.
 
 Writes the functions with the largest own time into profiles.csv: functions of this package by module and name, of
-other packages by package and name, the interpreter's own built-ins by name. ``python benchmarks/profiles.py [PAPER ...]
-[--preset smoke]``.
+other packages by package and name, the interpreter's own built-ins by name. Writes the experiments of the committed
+default runs, with the processor seconds of their units, into experiments.csv.
 """
 
 import argparse
@@ -16,10 +16,12 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import redirect_stdout
 from pathlib import Path
 
 ROOT, TABLE = Path(__file__).parents[1], Path(__file__).with_name("profiles.csv")
+EXPERIMENTS = TABLE.with_name("experiments.csv")
 COLUMNS = ["paper", "preset", "function", "seconds", "share", "calls"]
 KEPT = 8  # functions of a paper
 
@@ -34,7 +36,7 @@ def profile(slug: str, preset: str) -> list[dict[str, object]]:
     names: dict[str, object] = {"__name__": "notebook"}
     exec(code[0], names)
     names["preset"] = preset
-    profiler = cProfile.Profile()
+    profiler = cProfile.Profile(time.process_time)
     with redirect_stdout(io.StringIO()):
         for cell in code[1:]:
             profiler.runctx(compile(cell, slug, "exec"), names, names)
@@ -80,6 +82,27 @@ def apart(slug: str, preset: str) -> list[dict[str, object]]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def experiments(slug: str) -> list[dict[str, object]]:
+    """Return the experiments of a paper's committed default run, the most expensive first."""
+    manifest = ROOT / "results" / "reference" / "default" / slug / "manifest.json"
+    costs = json.loads(manifest.read_text(encoding="utf-8"))["experiments"]
+    total = sum(cost["cpu_seconds"] for cost in costs.values()) or 1.0
+    return [
+        {"paper": slug, "experiment": name, "units": cost["units"], "seconds": round(cost["cpu_seconds"], 1),
+         "share": round(cost["cpu_seconds"] / total, 3), "peak_mib": round(cost["peak_mib"])}
+        for name, cost in sorted(costs.items(), key=lambda item: -item[1]["cpu_seconds"])
+    ]  # fmt: skip
+
+
+def write_experiments(slugs: list[str]) -> None:
+    """Write the table of experiments of all committed default runs."""
+    rows = [row for slug in slugs for row in experiments(slug)]
+    with EXPERIMENTS.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def write(rows: list[dict[str, object]]) -> None:
     """Put rows into the table; a paper's old rows of the same preset go."""
     old = list(csv.DictReader(TABLE.open(encoding="utf-8"))) if TABLE.is_file() else []
@@ -98,12 +121,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("papers", nargs="*", choices=[*every, []], metavar="PAPER", help="all, if none is named")
     parser.add_argument("--preset", default="smoke")
+    parser.add_argument("--experiments", action="store_true", help="the table of experiments alone: nothing runs")
     parser.add_argument("--child", choices=every, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         print(json.dumps(profile(options.child, options.preset)))
         return
-    for slug in options.papers or every:
+    write_experiments(every)
+    for slug in () if options.experiments else options.papers or every:
         rows = apart(slug, options.preset)
         print(f"{slug}, preset {options.preset}, {sum(r['seconds'] for r in rows):.1f} s in these functions")
         for row in rows:

@@ -1,29 +1,33 @@
 """How long does it take to import the package, and until ``replicate --help`` is printed?
 
 Seconds of the processor, each in processes of its own: the import alone, and the whole command, interpreter included.
+Both in the suite's own environment, if there is one beside this folder.
 """
 
 import argparse
 import resource
 import subprocess
 import sys
+from pathlib import Path
 from statistics import median
 
 from harness import alone, write
 
 IMPORT = "import time; start = time.process_time(); import replicate; print(time.process_time() - start)"
+SUITE = Path(__file__).parents[1] / ".venv" / "bin" / "python"
+PYTHON = str(SUITE) if SUITE.is_file() else sys.executable
 HELP = "from replicate.cli import main; main()"
 
 
 def importing() -> float:
     """Return the seconds of ``import replicate`` in a fresh interpreter."""
-    return float(subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True).stdout)
+    return float(subprocess.run([PYTHON, "-c", IMPORT], capture_output=True, text=True, check=True).stdout)
 
 
 def helping() -> float:
     """Return the seconds of the command ``replicate --help``."""
     before = _children()
-    subprocess.run([sys.executable, "-c", HELP, "--help"], capture_output=True, check=True)
+    subprocess.run([PYTHON, "-c", HELP, "--help"], capture_output=True, check=True)
     return _children() - before
 
 
