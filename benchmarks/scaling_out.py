@@ -62,33 +62,47 @@ def apart(folder: str, units: int, where: str) -> dict[str, float]:
 
 
 def overheads(units: int, where: str, title: str) -> list:
-    """Return the row of the overhead a unit, in wall milliseconds: workers wait for each other."""
+    """Return the row of the overhead a unit: processor milliseconds of one process, on the wall's clock of several."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             found = apart(folder, units, where)
         except RuntimeError as error:
             return [missing("overhead of a unit", "suite", f"{units:,} units, {title}", "", f"not run: {error}")]
-    return [alone("overhead of a unit", "suite", f"{units:,} units, {title}", 1e3 * found["wall"] / units, "ms")]
+    clock, unit = ("processor", "ms of processor") if where == "one" else ("wall", "ms")
+    return [alone("overhead of a unit", "suite", f"{units:,} units, {title}", 1e3 * found[clock] / units, unit)]
 
 
 def cached(units: int) -> list:
-    """Return the rows of a large sweep: computing it, and listing it when everything is cached."""
+    """Return the rows of listing a large sweep of which everything is cached already."""
     with tempfile.TemporaryDirectory() as folder:
-        first, again = apart(folder, units, "one"), apart(folder, units, "one")
-    size, name = f"{units:,} units", "listing cached units"
+        fill(folder, units)
+        found = apart(folder, units, "one")
+    size, name, goal = f"{units:,} units", "listing cached units", units == 100_000
     return [
-        alone(
-            "overhead of a unit", "suite", f"{size}, one process", 1e3 * first["processor"] / units, "ms of processor"
-        ),
-        alone(name, "suite", size, again["processor"], "s of processor", target="<= 10" if units == 100_000 else ""),
-        alone(f"memory of {name}", "suite", size, again["peak"], "MiB", target="<= 1024" if units == 100_000 else ""),
+        alone(name, "suite", size, found["processor"], "s of processor", target="<= 10" if goal else ""),
+        alone(f"memory of {name}", "suite", size, found["peak"], "MiB", target="<= 1024" if goal else ""),
     ]
+
+
+def fill(folder: str, units: int) -> None:
+    """Store the results of so many units as a sweep stores them, without running one: that takes minutes."""
+    import small_units
+
+    from replicate.sweep import Sweeper
+    from replicate.unit_cache import UnitCache, UnitResult
+
+    sweeper, cache = Sweeper("small", cache=Path(folder)), UnitCache(Path(folder))
+    base = sweeper._ingredients(small_units.draw)
+    for i in range(units):
+        task = sweeper._task(base, {"i": i}, 0)
+        result = UnitResult(small_units.draw(task.config, task.seed), 0.0, 0.0, 0.0)
+        cache.store("small/draw", task.key, result, {**base, "config": task.config, "seed": [0, 0]})
 
 
 def main() -> None:
     """Measure and write the rows."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--units", type=int, default=10_000)
+    parser.add_argument("--units", type=int, default=10_000, help="0: only the sweep that is listed")
     parser.add_argument("--cached", type=int, default=100_000, help="units of the sweep that is listed; 0: none")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -96,7 +110,8 @@ def main() -> None:
         print(json.dumps(sweep(options.child[0], options.units, options.child[1])))
         return
     for where, title in (("one", "one process"), ("two", "two processes"), ("cluster", "local cluster, two workers")):
-        write(overheads(options.units, where, title))
+        if options.units:
+            write(overheads(options.units, where, title))
     if options.cached:
         write(cached(options.cached))
 

@@ -38,12 +38,12 @@ def environment(checkout: Path) -> dict[str, str]:
     return {**kept, **one, "PYTHONPATH": str(checkout)}
 
 
-def everything(checkout: Path, preset: str, jobs: int | None) -> float:
+def everything(checkout: Path, paper: str, preset: str, jobs: int | None) -> float:
     """Run what ``make`` runs; return seconds.
 
     It is the command of the target ``all``, not make itself, which would set up an environment first.
     """
-    command = [sys.executable, "-m", "replicate.cli", "run", "all", "--preset", preset]
+    command = [sys.executable, "-m", "replicate.cli", "run", paper, "--preset", preset]
     command += ["--jobs", str(jobs)] if jobs else []
     start = time.perf_counter()
     done = subprocess.run(command, cwd=checkout, env=environment(checkout), capture_output=True, text=True)
@@ -60,10 +60,11 @@ def touch(checkout: Path) -> None:
         file.write("\n# changed\n")
 
 
-def one_after_another(checkout: Path, preset: str) -> float:
+def one_after_another(checkout: Path, paper: str, preset: str) -> float:
     """Run every notebook with papermill in a process of its own, nothing cached; return seconds."""
     seconds = 0.0
-    for slug in sorted(path.parent.name for path in (checkout / "replicate" / "papers").glob("*/paper.toml")):
+    every = sorted(path.parent.name for path in (checkout / "replicate" / "papers").glob("*/paper.toml"))
+    for slug in every if paper == "all" else [paper]:
         with tempfile.TemporaryDirectory() as folder:
             variables = {**environment(checkout), "REPLICATE_CACHE": f"{folder}/units", "REPLICATE_JOBS": "1"}
             command = [sys.executable, "-m", "papermill", f"notebooks/{slug}.ipynb", f"{folder}/out.ipynb"]
@@ -75,18 +76,19 @@ def one_after_another(checkout: Path, preset: str) -> float:
     return seconds
 
 
-def measure(checkout: Path, preset: str, jobs: int | None, peer: bool) -> list[Row]:
+def measure(checkout: Path, paper: str, preset: str, jobs: int | None, peer: bool) -> list[Row]:
     """Return the rows of the three runs, the peer's with the cold one."""
-    size = f"preset {preset}, all papers"
-    seconds = {"cold": everything(checkout, preset, jobs), "warm": everything(checkout, preset, jobs)}
+    size = f"preset {preset}, {'all papers' if paper == 'all' else paper}"
+    seconds = {"cold": everything(checkout, paper, preset, jobs), "warm": everything(checkout, paper, preset, jobs)}
     touch(checkout)
-    seconds["changed"] = everything(checkout, preset, jobs)
+    seconds["changed"] = everything(checkout, paper, preset, jobs)
+    targets = TARGETS if paper == "all" else {}
     rows = [
-        alone(f"make, {WHAT[kind]}", "suite", size, spent, "s", target=TARGETS.get((kind, preset), ""))
+        alone(f"make, {WHAT[kind]}", "suite", size, spent, "s", target=targets.get((kind, preset), ""))
         for kind, spent in seconds.items()
     ]
     if peer:
-        theirs = [one_after_another(checkout, preset)]
+        theirs = [one_after_another(checkout, paper, preset)]
         name = "papermill, one notebook after another"
         rows.append(compared(f"make, {WHAT['cold']}", "suite", size, [seconds["cold"]], theirs, name))
     return rows
@@ -96,13 +98,14 @@ def main() -> None:
     """Clone, measure, write the rows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--preset", default="default", choices=("smoke", "default"))
+    parser.add_argument("--paper", default="all", help="one paper; the changed file is self_distillation's")
     parser.add_argument("--jobs", type=int, help="worker processes; by default one a core")
     parser.add_argument("--peer", action="store_true", help="run papermill, one notebook after another, as well")
     parser.add_argument("--keep", type=Path, help="clone into this folder and keep it")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         checkout = clone(options.keep or Path(folder) / "clone")
-        write(measure(checkout, options.preset, options.jobs, options.peer))
+        write(measure(checkout, options.paper, options.preset, options.jobs, options.peer))
 
 
 if __name__ == "__main__":
