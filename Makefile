@@ -9,6 +9,7 @@ PYTHON ?= python3
 PRESET ?= default
 DEVICE ?= auto
 JOBS   ?=
+GPU_JOBS ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
@@ -16,7 +17,7 @@ SITE_READY := $(VENV)/.ready-report
 TEST_READY := $(VENV)/.ready-browser
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 PAPERS := $(patsubst replicate/papers/%/paper.toml,%,$(wildcard replicate/papers/*/paper.toml))
-RUN    := $(BIN)/replicate run --preset $(PRESET) --device $(DEVICE) $(if $(JOBS),--jobs $(JOBS))
+RUN    := $(BIN)/replicate run --preset $(PRESET) --device $(DEVICE) $(if $(JOBS),--jobs $(JOBS)) $(if $(GPU_JOBS),--gpu-jobs $(GPU_JOBS))
 # what `make bench` runs: the comparisons, one a paper, and what starting and sweeping cost
 BENCH  := .venv-bench
 ONLY   ?= startup scaling_out $(notdir $(basename $(shell grep -l '^PAPER' benchmarks/*.py)))
@@ -111,4 +112,4 @@ help:  ## this list
 	@grep -hE '^[a-z$$()A-Z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^\$$\(PAPERS\)/<slug>/; s/:.*  ## (<slug>: )?/\t/' | \
 	  while IFS=$$'\t' read -r target text; do printf '  make %-10s %s\n' "$$target" "$$text"; done
 	@echo "  papers: $(PAPERS)"
-	@echo "  options: PRESET=smoke|default|overnight|paper  JOBS=n  DEVICE=auto|cpu|cuda  PYTHON=python3.12"
+	@echo "  options: PRESET=smoke|default|gpu|overnight|paper  JOBS=n  GPU_JOBS=n  DEVICE=auto|cpu|cuda  PYTHON=python3.12"

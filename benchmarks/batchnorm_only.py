@@ -72,10 +72,10 @@ def ours(pixels: np.ndarray, labels: np.ndarray, condition: str, kind: str, devi
     images = on_device(pixels, labels, pad=4, mean=MEAN, std=STD, device=device)
     optimizer = selection.sgd(lr=0.1, momentum=0.9, weight_decay=1e-4)
     training = Training(model, optimizer, constant(), BATCH, lambda *_: torch.Generator(), kind)
-    batches = draws(len(images), device)
+    step_of, batches = training.step(images, fast=True), draws(len(images), device)
 
     def step() -> None:
-        training._step(*images.augmented(*next(batches)))
+        step_of(*next(batches))
 
     return step
 

@@ -25,9 +25,9 @@ PAPER, FIXED = "tempnet", "fixed temperature"
 SHAPES = {
     "tiny": {"vocab_size": 128, "width": 32, "depth": 1, "heads": 2, "context": 32},
     "quick": {"vocab_size": 2048, "width": 256, "depth": 4, "heads": 4, "context": 256},
-    "gpt2": {"vocab_size": 50257, "width": 768, "depth": 12, "heads": 12, "context": 1024},
+    "gpt2": {"vocab_size": 50304, "width": 768, "depth": 12, "heads": 12, "context": 1024},
 }
-SHAPE_NAMES = {"gpt2": "GPT-2 small's shape"}
+SHAPE_NAMES = {"gpt2": "GPT-2 small's shape"}  # with the vocabulary padded to 50,304, as in the paper's code
 VARIANTS = {"TempNet": 1, "TempNet, learn_every=4": 4}  # learn_every; 0 trains without a TempNet
 CEILING = "<= 1.05"
 

@@ -8,8 +8,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from replicate.verdicts import Region
 
 PRESETS = ("smoke", "default", "paper")  # every paper has these
-ALL_PRESETS = (*PRESETS, "overnight")  # some have one between default and paper: hours on a few cores
-PresetName = Literal["smoke", "default", "paper", "overnight"]
+ALL_PRESETS = (*PRESETS, "gpu", "overnight")  # some have these too: minutes on a GPU, hours on a few cores
+PresetName = Literal["smoke", "default", "paper", "gpu", "overnight"]
 Text = Annotated[str, Field(min_length=1)]
 
 

@@ -66,6 +66,7 @@ def run(
     preset: PresetName = "default",
     seed: Annotated[int, typer.Option(min=0, help="Base seed of every random stream.")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes; default: all cores.")] = None,
+    gpu_jobs: Annotated[int | None, typer.Option(min=1, help="Units that share a GPU at once; default: 1.")] = None,
     device: Device = "auto",
     p: Annotated[list[str] | None, typer.Option("-p", metavar="KEY=VALUE", help="Change a parameter.")] = None,
     force: Annotated[bool, typer.Option(help="Run the notebook even when nothing changed.")] = False,
@@ -82,8 +83,8 @@ def run(
     from replicate.limits import Limits
 
     workers = clusters.read(cluster) if cluster else None
-    asked = {"seed": seed, "jobs": jobs, "device": device, "assignments": p or [], "cluster": workers}
-    chosen, broken = running.requests(paper, preset, **asked)
+    asked = {"seed": seed, "device": device, "assignments": p or [], "cluster": workers}
+    chosen, broken = running.requests(paper, preset, jobs=jobs, gpu_jobs=gpu_jobs, **asked)
     limits = Limits(unit_seconds, unit_mib)
     options = {"force": force, "cluster": workers, "limits": limits}
     outcomes = running.run_all(chosen, console=err if as_json else out, **options)

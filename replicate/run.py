@@ -41,7 +41,7 @@ class Run:
 
     Args:
         slug: the paper's name.
-        preset: ``smoke``, ``default``, ``paper``, or ``overnight`` where there is one; no variable is consulted.
+        preset: ``smoke``, ``default``, ``paper``; ``gpu``, ``overnight`` where there is one; no variable is consulted.
         seed: base seed of every random stream.
         device: ``auto``, ``cpu`` or ``cuda``.
         jobs: worker processes; None = ``$REPLICATE_JOBS`` or all cores.
@@ -92,7 +92,7 @@ class Run:
     def units(self, unit: sweeps.Unit, work: Iterable[tuple[sweeps.Config, int]]) -> pd.DataFrame:
         """Run a unit for explicit (configuration, replicate) pairs; return the tidy rows."""
         data = {name: datasets.data_hash(name) for name in self.paper.datasets}
-        shared = {"link": self.link, "limits": Limits.from_environment()}
+        shared = {"link": self.link, "limits": Limits.from_environment(), "gpu_jobs": sweeps.default_gpu_jobs()}
         sweeper = sweeps.Sweeper(self.paper.slug, self.seed, self.device, self.jobs, data, **shared)
         frame, cost = sweeper(unit, work)
         self._costs[unit.__name__] = self._costs.get(unit.__name__, sweeps.Cost()) + cost
@@ -189,6 +189,7 @@ class Run:
             "parameters": self.parameters,
             "device": self.device,
             "jobs": self.jobs,
+            "gpu_jobs": sweeps.default_gpu_jobs(),
             "verdicts": claims["verdict"].value_counts().to_dict(),
             "experiments": {name: asdict(cost) for name, cost in self._costs.items()},
             "kernel_seconds": time.time() - self._started,

@@ -82,7 +82,8 @@ class Sweeper:
         paper: slug, for the ``paper`` column and the cache folder.
         base_seed: see :class:`replicate.seeds.Seed`.
         device: ``"cpu"`` or ``"cuda"``; handed to units that take ``device``.
-        jobs: worker processes; 1 runs in this process, as do units that compute on a GPU.
+        jobs: worker processes; 1 runs in this process.
+        gpu_jobs: the same for units that compute on a GPU, which share it: more than 1 pays for small networks.
         data: ``{data set: hash}`` of what the units may read.
         cache: the folder of results.
         link: the cluster that computes instead of this machine's processes.
@@ -97,6 +98,7 @@ class Sweeper:
     cache: Path = field(default_factory=unit_cache_dir)
     link: Link | None = None
     limits: Limits = field(default_factory=Limits)
+    gpu_jobs: int = 1
 
     def __call__(self, unit: Unit, work: Iterable[tuple[Config, int]]) -> tuple[pd.DataFrame, Cost]:
         """Run ``unit`` for every (configuration, replicate) and return a tidy frame and its cost.
@@ -156,9 +158,9 @@ class Sweeper:
         shared = (self.device, cache, group, base, self.limits)
         calls = (joblib.delayed(_run)(unit, t, *shared) for t in todo)
         on_gpu = self.device == "cuda" and _takes_device(unit)
-        jobs = 1 if on_gpu else min(self.jobs, len(todo))
+        jobs = min(self.gpu_jobs if on_gpu else self.jobs, len(todo))
         if jobs <= 1:
-            with one_thread(base["libraries"]), same_sums() if on_gpu else nullcontext():
+            with one_thread(base["libraries"]):
                 yield from (call(*args, **kwargs) for call, args, kwargs in calls)
             return
         with joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
@@ -205,7 +207,7 @@ def measured(unit: Unit, task: Task, device: str, limits: Limits = NO_LIMITS) ->
     wall, cpu = time.perf_counter(), time.process_time()
     try:
         extra = {"device": device} if _takes_device(unit) else {}
-        with enforced(limits):
+        with enforced(limits), same_sums() if extra.get("device") == "cuda" else nullcontext():
             rows = plain_rows(unit(deepcopy(task.config), task.seed, **extra))  # units may change their copy
     except UnitLimit as error:
         return f"stopped: {error}"
@@ -271,6 +273,11 @@ def _describe(unit: Unit, failures: list[tuple[Task, str]], total: int) -> str:
         lines.append(f"  {task.config}, replicate {task.seed.replicate}: {trace.strip().splitlines()[-1]}")
     lines += ["first traceback:", failures[0][1].rstrip()]
     return "\n".join(lines)
+
+
+def default_gpu_jobs() -> int:
+    """Return ``$REPLICATE_GPU_JOBS``, or 1: units that compute on a GPU run one after the other."""
+    return int(os.environ.get("REPLICATE_GPU_JOBS") or 1)
 
 
 def default_jobs() -> int:

@@ -43,14 +43,14 @@ _IMAGENET = {"epochs": 90, "rate": 0.4, "steps_per_epoch": 1252, "drops": [30, 6
 def data_at_hand(run) -> str:
     """Return the data set this run takes: the wanted one, or what stands in for it, by its honest name.
 
-    CIFAR-10 is taken where it lies on this machine, canonical or as JPEG; the preset ``paper`` also downloads it.
+    CIFAR-10 is taken where it lies on this machine, canonical or as JPEG; larger presets also download it.
     Without either, MNIST, which is embedded, stands in.
     """
     wanted = run.settings.dataset
     if wanted == MNIST:
         return wanted
     here = next((name for name, file in _FILES.items() if locate(file)), None)
-    if here is None and run.preset in ("paper", "overnight"):
+    if here is None and run.preset in ("paper", "gpu", "overnight"):
         return load_cifar10().name  # downloads, or says what is missing
     return here or MNIST
 
