@@ -75,8 +75,9 @@ data: $(READY)  ## fetch and verify every data set that can be had
 	@$(BIN)/replicate data fetch all
 
 bench: $(BENCH)/.ready  ## timings against what a user would use instead, into docs/benchmarks.md (ONLY="tempnet suite")
-	@for name in $(ONLY); do echo "== $$name"; $(ONE_THREAD) $(BENCH)/bin/python benchmarks/$$name.py; done
-	@$(BIN)/python benchmarks/page.py
+	@failed=; for name in $(ONLY); do \
+	  echo "== $$name"; $(ONE_THREAD) $(BENCH)/bin/python benchmarks/$$name.py || failed="$$failed $$name"; done; \
+	  $(BIN)/python benchmarks/page.py; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
 $(BENCH)/.ready: $(READY) benchmarks/requirements.txt benchmarks/environment.py
 	@$(BIN)/python benchmarks/environment.py $(BENCH)
