@@ -56,7 +56,8 @@ def page() -> str:
             parts += [f"## {title(paper)}\n", comparisons(found), ""]
     if gpu:
         parts += [GPU, comparisons(sorted(gpu, key=lambda r: PARTS.index(r.paper))), ""]
-    parts += [SCALING, exponents(), "", PROFILES, experiments(), "", FUNCTIONS, functions(), ""]
+    parts += [SCALING, exponents(), "", PROFILES, experiments(), ""]
+    parts += [FUNCTIONS, functions(), ""] if _csv("profiles") else []
     return "\n".join(part for part in parts if part is not None).rstrip() + "\n"
 
 
