@@ -18,6 +18,9 @@ TEST_READY := $(VENV)/.ready-browser
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 PAPERS := $(patsubst replicate/papers/%/paper.toml,%,$(wildcard replicate/papers/*/paper.toml))
 RUN    := $(BIN)/replicate run --preset $(PRESET) --device $(DEVICE) $(if $(JOBS),--jobs $(JOBS)) $(if $(GPU_JOBS),--gpu-jobs $(GPU_JOBS))
+# what `make bench` runs: the comparisons, one a paper, and what starting and sweeping cost
+BENCH  := .venv-bench
+ONLY   ?= startup scaling_out $(notdir $(basename $(shell grep -l '^PAPER' benchmarks/*.py)))
 # one computing thread per process: workers share the cores, and sums keep their order
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
@@ -77,14 +80,20 @@ snapshot: $(READY)  ## keep this machine's results as results/reference/PRESET/
 data: $(READY)  ## fetch and verify every data set that can be had
 	@$(BIN)/replicate data fetch all
 
-bench: $(READY)  ## timings against what a user would use instead
-	@for script in benchmarks/*.py; do echo "== $$script"; $(ONE_THREAD) $(BIN)/python $$script; done
+bench: $(BENCH)/.ready  ## timings against what a user would use instead, into docs/benchmarks.md (ONLY="tempnet suite")
+	@failed=; for name in $(ONLY); do \
+	  echo "== $$name"; $(ONE_THREAD) $(BENCH)/bin/python benchmarks/$$name.py || failed="$$failed $$name"; done; \
+	  $(BIN)/python benchmarks/page.py; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+
+$(BENCH)/.ready: $(READY) benchmarks/requirements.txt benchmarks/environment.py
+	@$(BIN)/python benchmarks/environment.py $(BENCH)
+	@touch $@
 
 clean:  ## remove this machine's results (the snapshot and the cache of units stay)
 	@find results -mindepth 1 -maxdepth 1 ! -name reference ! -name README.md -exec rm -rf {} +
 
 distclean: clean  ## remove the cache, downloads and the environment too
-	@rm -rf .cache data/cache $(VENV)
+	@rm -rf .cache data/cache $(VENV) $(BENCH)
 
 setup: $(READY)  ## create .venv with the pinned environment
 

@@ -27,6 +27,7 @@ SWEEPS = {
     "9 widths up to 4,000, n = 8,000": ([10, 25, 50, 100, 200, 500, 1000, 2000, 4000], 8000, 1),
 }
 TARGETS = {"50 widths up to 500, n = 1,000": ">= 5"}
+BANDWIDTHS = [0.5, 1, 5, 10, 30, 50, 100, 150, 200, 250]
 Fits = list[tuple[int, np.ndarray]]  # rank and coefficients of each width
 
 
@@ -100,9 +101,7 @@ def main() -> None:
     with threadpool_limits(1):
         for size, (widths, n, rounds) in SWEEPS.items():
             if n <= 1000 or not quick:
-                compare(
-                    size, widths, n, rounds, [1, 10, 100] if n > 1000 else [0.5, 1, 5, 10, 30, 50, 100, 150, 200, 250]
-                )
+                compare(size, widths, n, rounds, BANDWIDTHS if n <= 1000 else [1, 10, 100])
 
 
 if __name__ == "__main__":

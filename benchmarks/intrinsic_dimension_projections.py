@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import time
+import warnings
 
 import torch
 from harness import alone, alternate, compared, missing, write
@@ -99,7 +100,9 @@ def plain(kind: str, dim: int) -> Plain:
         return Plain(module(False), ours.columns.t().contiguous())
     columns, negative = ours.signed_columns % dim, ours.signed_columns >= dim
     values = ours.scale[columns] * torch.where(negative, -1.0, 1.0)
-    matrix = torch.sparse_coo_tensor(torch.stack([ours.rows.long(), columns.long()]), values, (ours.full_dim, dim))
+    matrix = torch.sparse_coo_tensor(
+        torch.stack([ours.rows.long(), columns.long()]), values, (ours.full_dim, dim), check_invariants=True
+    )
     return Plain(module(False), matrix.to_sparse_csr())
 
 
@@ -219,6 +222,7 @@ def main() -> None:
     parser.add_argument("--large-product", nargs=2, type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
     if options.large_product:
         print(json.dumps(large_product(*options.large_product)))
         return

@@ -137,7 +137,7 @@ def peak(kind: str, p: int, m: int, batch: int) -> float:
 
 def child(kind: str, p: int, m: int, batch: int) -> None:
     """Print the rise of the peak memory over three steps, model and optimiser included."""
-    torch.randn(8, 8) @ torch.randn(8, 8)
+    Stepper(kind, 2, 5, 8)()  # what PyTorch loads at the first step
     memory.reset_peak()
     before = memory.peak_mib()
     step = Stepper(kind, p, m, batch)
@@ -171,7 +171,7 @@ def forests(n: int, rounds: int) -> list:
     }
     fitting, models = alternate(fits, rounds, clock=time.process_time)
     predictions = {
-        "ours": lambda: models["ours"].predict(new),
+        "ours": lambda: models["ours"].predict(new, levels),
         FOREST: lambda: models[FOREST].predict(new, quantiles=list(levels)),
     }
     predicting, found = alternate(predictions, rounds, clock=time.process_time)
@@ -179,10 +179,8 @@ def forests(n: int, rounds: int) -> list:
     agree = f"same trees and weights; interpolated differently, by {off:.0e} sd on average"
     options = {"target": ">= 0.9", "agree": agree}
     names = "quantile forest, fit", "quantile forest, 99 quantiles of each row"
-    return [
-        compared(n, PAPER, size, *s.values(), FOREST, **options)
-        for n, s in zip(names, (fitting, predicting), strict=True)
-    ]
+    pairs = zip(names, (fitting, predicting), strict=True)
+    return [compared(name, PAPER, size, *spent.values(), FOREST, **options) for name, spent in pairs]
 
 
 def split_conformal(n: int, rounds: int) -> list:

@@ -40,9 +40,10 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from replicate.measurement import EXACT, SINGLE_SEED, Measurement
+if TYPE_CHECKING:
+    from replicate.measurement import Measurement
 
 
 class Outcome(StrEnum):
@@ -142,7 +143,7 @@ class Region:
 
 
 def judge(
-    measurement: Measurement | None, region: Region, *, comparable: bool = True, why_not_comparable: str = ""
+    measurement: "Measurement | None", region: Region, *, comparable: bool = True, why_not_comparable: str = ""
 ) -> Verdict:
     """Return the verdict on a claim that accepts ``region``.
 
@@ -162,7 +163,7 @@ def judge(
     return Verdict(outcome, f"{described} {relation} the accepted region ({region}){note}")
 
 
-def _compare(measurement: Measurement, region: Region) -> tuple[Outcome, str]:
+def _compare(measurement: "Measurement", region: Region) -> tuple[Outcome, str]:
     if math.isnan(measurement.estimate):
         return Outcome.INCONCLUSIVE, "cannot be compared with"
     interval = measurement.ci_low, measurement.ci_high
@@ -180,7 +181,9 @@ def _admits(edge: float, is_open: bool, value: float) -> bool:
     return value > edge or (value == edge and (not is_open or math.isinf(edge)))
 
 
-def _describe(measurement: Measurement, region: Region) -> str:
+def _describe(measurement: "Measurement", region: Region) -> str:
+    from replicate.measurement import EXACT, SINGLE_SEED  # needs NumPy, which reading a paper's claims does not
+
     place = f" on {measurement.dataset}" if measurement.dataset else ""
     method, n = measurement.ci_method, measurement.n_seeds
     if math.isnan(measurement.estimate):

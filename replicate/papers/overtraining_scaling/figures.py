@@ -1,21 +1,22 @@
 """Figures on predictions: tidy frames in, matplotlib figures out, the paper's values beside ours."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.colors import LogNorm, TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from replicate.drawing import finish
+from replicate.drawing import BLUE, GREEN, GREY, RED, finish
 
 from . import designs
 from .laws import ErrorLaw, LossLaw
 from .measures import OFF, errors, large_errors
 from .published import table
 
-COLOURS = {"C4": "#0072B2", "RedPajama": "#D55E00", "RefinedWeb": "#009E73"}
+COLOURS = {"C4": BLUE, "RedPajama": RED, "RefinedWeb": GREEN}
 MARKERS = dict(zip((*designs.SMALL, "1.4B", "6.9B"), "osD^Pv", strict=True))
-_GREY = {"color": "0.5", "linewidth": 0.8}
 
 
 def _law(frame: pd.DataFrame, cls, target: str):
@@ -65,7 +66,7 @@ def _loss_panel(axes, frame: pd.DataFrame, law: LossLaw, bars: pd.DataFrame) -> 
         c = wide["C"][(wide["size"] == size) & (wide["M"] == m)].item()
         low, middle, high = bar["low"] - law.E, bar["predicted"] - law.E, bar["high"] - law.E
         error = [[middle - max(low, 1e-3)], [high - middle]]
-        axes.errorbar(c, middle, yerr=error, fmt=MARKERS[size], mfc="none", color="#D55E00", capsize=3, markersize=9)
+        axes.errorbar(c, middle, yerr=error, fmt=MARKERS[size], mfc="none", color=RED, capsize=3, markersize=9)
     axes.set(xscale="log", yscale="log", xlabel="compute C = 6ND, FLOPs", ylabel=f"C4 loss - E (E = {law.E:.2f})")
     axes.legend(frameon=False, fontsize=8, title="measured; open: predicted", title_fontsize=8)
     scale = plt.cm.ScalarMappable(norm=norm, cmap=colours)
@@ -80,14 +81,14 @@ def _error_panel(axes, frame: pd.DataFrame, law: ErrorLaw, bars: pd.DataFrame) -
     x = loss["measured"].reindex(at).to_numpy()
     axes.errorbar(x, error["measured"], yerr=half, fmt=".", color="0.5", linewidth=0.8, label="measured, binomial 90 %")
     chosen = (error["fitted"] == 1).to_numpy()
-    axes.plot(x[chosen], error["measured"][chosen], "o", color="#0072B2", label="fitted")
+    axes.plot(x[chosen], error["measured"][chosen], "o", color=BLUE, label="fitted")
     grid = np.linspace(x.min() - 0.1, x.max(), 200)
-    axes.plot(grid, law.at(grid), color="#0072B2", linewidth=0.8)
+    axes.plot(grid, law.at(grid), color=BLUE, linewidth=0.8)
     for (size, m), bar in bars.iterrows():
         middle = bar["predicted"]
         yerr = [[middle - bar["low"]], [bar["high"] - middle]]
         place = loss["predicted"][size, m]
-        axes.errorbar(place, middle, yerr=yerr, fmt=MARKERS[size], mfc="none", color="#D55E00", capsize=3, markersize=9)
+        axes.errorbar(place, middle, yerr=yerr, fmt=MARKERS[size], mfc="none", color=RED, capsize=3, markersize=9)
     axes.invert_xaxis()
     axes.set(xlabel="C4 loss, nats a token", ylabel="top-1 error, average of 17 tasks")
     axes.legend(frameon=False, fontsize=8)
@@ -126,7 +127,7 @@ def others(frame: pd.DataFrame) -> Figure | None:
     for name, rows in both.groupby(["training_set", "evaluation"], sort=False):
         printed = rows["printed"].astype(float)
         axes.plot(printed, rows["value"].abs(), "o", fillstyle="none", label=f"{name[0]} on {name[1]}")
-    axes.plot([0.3, 30], [0.3, 30], **_GREY)
+    axes.plot([0.3, 30], [0.3, 30], **GREY)
     axes.set(xscale="log", yscale="log", xlabel="printed relative error, %", ylabel="ours, %")
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return finish(figure)
@@ -140,7 +141,7 @@ def ranks(predictions: pd.DataFrame) -> Figure:
         left.plot(rows["predicted"], rows["measured"], "o", color=COLOURS[training_set], label=training_set)
         right.plot(rows["C"], rows["measured"], "o", color=COLOURS[training_set])
     span = [wide["measured"].min() - 0.01, wide["measured"].max() + 0.01]
-    left.plot(span, span, **_GREY)
+    left.plot(span, span, **GREY)
     left.set(xlabel="predicted 17-task error", ylabel="measured 17-task error")
     right.set(xscale="log", xlabel="compute, FLOPs")
     right.set_xticks([3e20, 1e21, 3e21, 8e21], ["3e20", "1e21", "3e21", "8e21"], minor=False)
@@ -173,11 +174,16 @@ def thresholds(frame: pd.DataFrame) -> Figure | None:
     figure, axes = plt.subplots(figsize=(6.4, 3.6))
     for k, (training_set, rows) in enumerate(frame.groupby("training_set", sort=False)):
         wide = rows.pivot(index="threshold", columns="metric", values="value")
-        place = {"color": COLOURS[training_set], "markersize": 4, "linewidth": 0.9, "label": training_set}
+        place: dict[str, Any] = {
+            "color": COLOURS[training_set],
+            "markersize": 4,
+            "linewidth": 0.9,
+            "label": training_set,
+        }
         axes.errorbar(wide.index + k - 1, wide[OFF], yerr=wide["half-width, %"], fmt="o-", elinewidth=0.6, **place)
     for threshold, count in wide["tasks"].items():
         axes.text(threshold, 62, f"{count:.0f}", ha="center", fontsize=8, color="0.4")
-    axes.axvline(10, **_GREY)
+    axes.axvline(10, **GREY)
     axes.axhline(10, color="0.6", linestyle=":", label="the text: below 10 % up to 35")
     axes.set(xlabel="threshold, points above chance (above: tasks left)", ylabel=OFF + " at 6.9B", ylim=(0, 66))
     axes.legend(frameon=False, fontsize=8)
