@@ -180,7 +180,15 @@ def thresholds(frame: pd.DataFrame) -> Figure | None:
             "linewidth": 0.9,
             "label": training_set,
         }
-        axes.errorbar(wide.index + k - 1, wide[OFF], yerr=wide["half-width, %"], fmt="o-", elinewidth=0.6, **place)
+        axes.errorbar(
+            wide.index + k - 1,
+            wide[OFF],
+            yerr=wide["half-width, %"],
+            fmt="o-",
+            elinewidth=0.6,
+            label=training_set,
+            **place,
+        )
     for threshold, count in wide["tasks"].items():
         axes.text(threshold, 62, f"{count:.0f}", ha="center", fontsize=8, color="0.4")
     axes.axvline(10, **GREY)
