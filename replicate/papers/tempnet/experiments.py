@@ -14,6 +14,7 @@ from .language import LanguageTrial, fit_on_frozen
 from .passage import passage_rows, point_rows
 from .tower_temperatures import hit_row, temperature_rows
 from .two_towers import ContrastiveTrial, retrieval_rows
+from .unimodal import UnimodalTrial
 
 Rows = list[dict[str, Any]]
 
@@ -86,3 +87,8 @@ def contrastive(config: dict, seed: Seed, *, device: str) -> Rows:
     towers, rules = trial.run()
     rows, ranks = retrieval_rows(towers, trial.data.test, "test")
     return [*rows, hit_row(ranks), *temperature_rows(trial, towers, rules)]
+
+
+def unimodal(config: dict, seed: Seed, *, device: str) -> Rows:
+    """Learn images alone from two views of each, with one rule for the temperatures; probe the features."""
+    return UnimodalTrial(config, seed, device).rows()

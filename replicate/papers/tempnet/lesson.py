@@ -94,6 +94,14 @@ def recall_table(frame: pd.DataFrame) -> pd.DataFrame:
     return where(frame, metric=names).pivot_table(index="method", columns="metric", values="value", sort=False)[names]
 
 
+def probes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return accuracy of the linear probe and the temperatures of images alone, means over seeds; empty if not run."""
+    if frame.empty:
+        return pd.DataFrame(columns=["probe accuracy", "mean tau", "sd of tau"])
+    wide = frame.pivot_table(index=["images", "method"], columns="metric", values="value", sort=False)
+    return wide[["probe accuracy", "mean tau", "sd of tau"]].rename_axis(columns=None)
+
+
 def against(frame: pd.DataFrame, rng: np.random.Generator, better: str = "TempNet") -> pd.DataFrame:
     """Return R@1 of TempNet minus each other method, over seeds (t interval) and over concepts (paired bootstrap)."""
     found = {}

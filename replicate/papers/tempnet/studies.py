@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 
 from replicate import precision
+from replicate.datasets import Unavailable
+from replicate.datasets.cifar10 import CANONICAL, load_cifar10
 from replicate.sweep import grid
 
 from . import experiments as ex
@@ -107,6 +109,24 @@ def contrastive(run, tuned: pd.DataFrame) -> pd.DataFrame:
     base = {**_towers(run), "tuning": False}
     configs = [{**base, "method": name, **setting} for name, setting in chosen(tuned).items()]
     return run.sweep(ex.contrastive, configs, replicates=run.settings.pair_seeds)
+
+
+def unimodal(run) -> pd.DataFrame:
+    """Learn images alone with every rule for the temperatures; empty where the images are not at hand."""
+    s = run.settings
+    wanted = s.image_set
+    if wanted == CANONICAL:
+        try:
+            wanted = load_cifar10().name
+        except Unavailable:
+            wanted = ""
+    base = {"images": wanted, "train_size": s.image_train, "test_size": s.image_test, "encoder": s.image_encoder}
+    amount = {"dim": 128, "batch": s.image_batch, "epochs": s.image_epochs, "rate": s.image_rate}
+    # the authors' library: rho 0.3, temperatures between 0.05 and 0.7
+    knobs = {"tau": 0.1, "rho": 0.3, "tau_rate": 3e-3, "gamma": 0.8, "tau_min": 0.05, "tau_max": 0.7}
+    fixed = {"precision": precision.resolve(s.precision, run.device)}
+    configs = [{**base, **amount, **knobs, **fixed, "method": name} for name in s.image_methods if wanted]
+    return run.sweep(ex.unimodal, configs, replicates=s.image_seeds)
 
 
 def chosen(tuned: pd.DataFrame) -> dict[str, dict[str, float]]:
