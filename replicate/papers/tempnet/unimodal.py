@@ -6,6 +6,7 @@ of an anchor are all other images of the batch in both views. Learned features a
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,14 +20,14 @@ from replicate.seeds import Seed
 
 from .contrastive import MovingAverage, anchor_loss, log_mean_exp, two_view_differences
 from .descent import Part, descend, warm_cosine
-from .encoders import ENCODERS, build_encoder, linear_probe
+from .encoders import ENCODERS, Encoder, build_encoder, linear_probe
 from .temperatures import FixedTemperature, IndividualTemperatures, LearnedTemperature
 from .tempnet import ContrastiveTempNet
 from .views import draw_views, view
 
 METHODS = ("InfoNCE", "SogCLR", "iSogCLR", "TempNet")
 IMAGES = ("MNIST", CANONICAL, JPEG)
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class UnimodalTrial:
     or start), rho, tau_rate, gamma, tau_min, tau_max. Start weights, order and views do not depend on the method.
     """
 
-    config: Mapping[str, object]
+    config: Mapping[str, Any]
     seed: Seed
     device: str = "cpu"
 
@@ -84,7 +85,7 @@ class UnimodalTrial:
         averages = [MovingAverage(n, gamma, device=self.device) for _ in range(2)]
         rho = c["rho"] if c["method"] in ("iSogCLR", "TempNet") else 0.0
         per_epoch = n // c["batch"]
-        epoch: dict[str, object] = {}
+        epoch: dict[str, Any] = {}
 
         def loss(step: int) -> Tensor:
             number, place = divmod(step, per_epoch)
@@ -131,7 +132,7 @@ class UnimodalTrial:
         return LearnedTemperature(model.to(self.device), rate=c["tau_rate"])
 
     @torch.no_grad()
-    def _features(self, net: nn.Module, images: Tensor) -> Tensor:
+    def _features(self, net: Encoder, images: Tensor) -> Tensor:
         net.eval()
         return torch.cat([net.features(part.float() / 255).float() for part in images.split(1000)])
 
