@@ -27,7 +27,7 @@ from .views import draw_views, view
 
 METHODS = ("InfoNCE", "SogCLR", "iSogCLR", "TempNet")
 IMAGES = ("MNIST", CANONICAL, JPEG)
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
