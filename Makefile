@@ -9,6 +9,7 @@ PYTHON ?= python3
 PRESET ?= default
 DEVICE ?= auto
 JOBS   ?=
+GPU_JOBS ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
@@ -16,11 +17,11 @@ SITE_READY := $(VENV)/.ready-report
 TEST_READY := $(VENV)/.ready-browser
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 PAPERS := $(patsubst replicate/papers/%/paper.toml,%,$(wildcard replicate/papers/*/paper.toml))
-RUN    := $(BIN)/replicate run --preset $(PRESET) --device $(DEVICE) $(if $(JOBS),--jobs $(JOBS))
+RUN    := $(BIN)/replicate run --preset $(PRESET) --device $(DEVICE) $(if $(JOBS),--jobs $(JOBS)) $(if $(GPU_JOBS),--gpu-jobs $(GPU_JOBS))
 # one computing thread per process: workers share the cores, and sums keep their order
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: all smoke $(PAPERS) test pytest nbval data-test lab tables figures report export notebooks compare snapshot data bench clean distclean setup lock help
+.PHONY: all smoke $(PAPERS) test pytest nbval lint types data-test lab tables figures report export notebooks compare snapshot data bench clean distclean setup lock help
 
 all: $(READY)  ## run every notebook at PRESET (default), write results/, print the scorecard
 	@$(RUN) all
@@ -39,6 +40,12 @@ pytest: $(TEST_READY)  ## the tests alone
 nbval: $(READY)  ## every notebook against its stored outputs
 	@$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile -q -p no:cacheprovider --nbval --nbval-current-env \
 	  --nbval-cell-timeout=120 --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks/
+
+lint: $(READY)  ## ruff: rules and format
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+
+types: $(TEST_READY)  ## mypy over the package
+	@$(BIN)/mypy
 
 data-test: $(READY)  ## tests that need the mirror of real data ($REPLICATE_DATA)
 	@$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile -q -m data
@@ -103,4 +110,4 @@ help:  ## this list
 	@grep -hE '^[a-z$$()A-Z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^\$$\(PAPERS\)/<slug>/; s/:.*  ## (<slug>: )?/\t/' | \
 	  while IFS=$$'\t' read -r target text; do printf '  make %-10s %s\n' "$$target" "$$text"; done
 	@echo "  papers: $(PAPERS)"
-	@echo "  options: PRESET=smoke|default|overnight|paper  JOBS=n  DEVICE=auto|cpu|cuda  PYTHON=python3.12"
+	@echo "  options: PRESET=smoke|default|gpu|overnight|paper  JOBS=n  GPU_JOBS=n  DEVICE=auto|cpu|cuda  PYTHON=python3.12"

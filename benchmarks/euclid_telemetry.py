@@ -1,25 +1,23 @@
-"""How fast are scores and attributions, against the straightforward loop with the shap package's explainer?
+"""How fast are scores and attributions, thresholds and matrix profiles, against what one would use instead?
 
-The same two fitted models for all. Ours: one forecast, one residual and one attribution call for all points, TreeSHAP
-by the booster itself. The loop: for every point a forecast, a residual and `shap.TreeExplainer.shap_values` of one
-row. In between: shap's explainer called once for all points. Rounds alternate in one process, one thread; figures are
-medians of points per second and of ratios over rounds, and the largest difference of the numbers is printed.
-Then how long a mission takes to simulate, and NASA-like channels to threshold.
+Attributions: the same two fitted models for all. Ours: one forecast, one residual and one attribution call for all
+points, TreeSHAP by the booster itself. The loop: for every point a forecast, a residual and the shap package's
+`TreeExplainer.shap_values` of one row; and that explainer called once for all points. Thresholds: the dynamic threshold
+of NASA-like channels, against its search written with NumPy, level by level. Matrix profile: against stumpy.
+Rounds alternate in one process, one thread; seconds are of the processor.
 """
 
 import argparse
-import resource
-import statistics
 import time
 from collections.abc import Callable
+from unittest import mock
 
 import numpy as np
-import shap
-from rich.console import Console
-from rich.table import Table
+from harness import alone, alternate, compared, missing, write
 
+from replicate.papers.euclid_telemetry import dynamic_threshold
+from replicate.papers.euclid_telemetry.baselines import matrix_profile
 from replicate.papers.euclid_telemetry.boosting import contributions, predict
-from replicate.papers.euclid_telemetry.dynamic_threshold import detect
 from replicate.papers.euclid_telemetry.explain import memory
 from replicate.papers.euclid_telemetry.forecast import design
 from replicate.papers.euclid_telemetry.network import TEMPERATURES
@@ -27,6 +25,13 @@ from replicate.papers.euclid_telemetry.pipeline import EXPLAINING, FORECASTING
 from replicate.papers.euclid_telemetry.schedule import COVARIATES
 from replicate.papers.euclid_telemetry.simulator import simulate
 
+PAPER = "euclid_telemetry"
+LOOP, CALL, NUMPY, STUMPY = (
+    "shap.TreeExplainer, point by point",
+    "shap.TreeExplainer, one call",
+    "NumPy",
+    "stumpy.stump",
+)
 Work = Callable[[], tuple[np.ndarray, np.ndarray]]  # -> scores (n,), attributions (n, p)
 
 
@@ -51,6 +56,8 @@ def ours(first, second, x, y, inputs) -> Work:
 
 def loop(first, second, x, y, inputs) -> Work:
     """Return the loop one would write: point by point, with the shap package."""
+    import shap
+
     explainer = shap.TreeExplainer(second)
 
     def work():
@@ -65,82 +72,95 @@ def loop(first, second, x, y, inputs) -> Work:
 
 def batch(first, second, x, y, inputs) -> Work:
     """Return shap's explainer called once for all points."""
+    import shap
+
     explainer = shap.TreeExplainer(second)
     return lambda: (np.abs(y - first.inplace_predict(x)), explainer.shap_values(inputs))
 
 
-def timed(work: Work) -> tuple[float, tuple[np.ndarray, np.ndarray]]:
-    """Return processor seconds and results."""
-    start = time.process_time()
-    found = work()
-    return time.process_time() - start, found
-
-
-def compare(days: int, features: str, points: int, rounds: int) -> list[list[str]]:
-    """Return a row a way of doing it: points per second, ratio to ours, largest difference."""
+def attributions(days: int, features: str, points: int, rounds: int) -> list:
+    """Return the rows of scores and attributions: points a second, where the peers get so many points."""
     first, second, x, y, inputs = prepare(days, features)
     few = slice(0, points)
-    ways = {
-        "ours": (ours(first, second, x, y, inputs), len(y)),
-        "shap, one call": (batch(first, second, x[few], y[few], inputs[few]), points),
-        "shap, point by point": (loop(first, second, x[few], y[few], inputs[few]), points),
-    }
-    rates: dict[str, list[float]] = {name: [] for name in ways}
-    results = {}
-    for _ in range(rounds):
-        for name, (work, n) in ways.items():
-            seconds, results[name] = timed(work)
-            rates[name].append(n / seconds)
-    rows = []
-    for name, found in results.items():
-        ratio = statistics.median(a / b for a, b in zip(rates["ours"], rates[name], strict=True))
-        scores, attributed = results["ours"]
-        gap = max(
-            np.abs(scores[: len(found[0])] - found[0]).max(), np.abs(attributed[: len(found[1])] - found[1]).max()
-        )
-        rows.append([features, name, f"{statistics.median(rates[name]):,.0f}", f"{ratio:.1f}", f"{gap:.1e}"])
+    some = first, second, x[few], y[few], inputs[few]
+    ways = {"ours": ours(first, second, x, y, inputs), CALL: batch(*some), LOOP: loop(*some)}
+    spent, found = alternate(ways, rounds, clock=time.process_time)
+    mine = [s / len(y) for s in spent["ours"]]
+    size, rows = f"{features} features, {len(y):,} points", []
+    for peer in (LOOP, CALL):
+        off = max(np.abs(a[few] - b).max() for a, b in zip(found["ours"], found[peer], strict=True))
+        theirs, target = [s / points for s in spent[peer]], ">= 5" if peer == LOOP else ""
+        rate = {"per": 1, "unit": "points/s"}
+        name = "scores and attributions"
+        rows.append(compared(name, PAPER, size, mine, theirs, peer, **rate, target=target, agree=bool(off < 1e-4)))
     return rows
 
 
-def others(rounds: int) -> list[list[str]]:
-    """Return processor seconds of a mission and of 81 channels under the dynamic threshold, after compilation."""
+def best_level(values: np.ndarray, mean: float, sd: float, levels: np.ndarray, widen: int) -> float:
+    """Return the best threshold level as one would write it with NumPy: each level on its own."""
+    best, best_score = 12.0, -1e7
+    if mean == 0.0 or sd == 0.0:
+        return best
+    for z in levels:
+        outside = values >= mean + z * sd
+        below = values[~outside]
+        if not outside.any() or not below.size:
+            continue
+        wide = np.convolve(outside, np.ones(2 * widen + 1), "same") > 0.5
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], wide.astype(int), [0]])))
+        groups, covered = int(np.sum(edges[1::2] - edges[::2] > 1)), int(wide.sum())
+        score = ((mean - below.mean()) / mean + (sd - below.std()) / sd) / (groups**2 + covered)
+        if score >= best_score and groups <= 5 and covered < 0.5 * len(values):
+            best, best_score = z, score
+    return best
+
+
+def thresholds(channels: int, rounds: int) -> list:
+    """Return the row of the dynamic threshold: all channels, with the search compiled or in NumPy."""
     rng = np.random.default_rng(0)
-    test = rng.normal(size=(81, 6300)).cumsum(axis=1) / 50
-    forecast = test + 0.05 * rng.normal(size=test.shape)
-    tasks = {
-        "mission of 182 days, 60 s steps": lambda: simulate(rng=np.random.default_rng(0)),
-        "dynamic threshold, 81 channels of 6,300": lambda: [detect(*pair) for pair in zip(test, forecast, strict=True)],
-    }
-    rows = []
-    for name, task in tasks.items():
-        task()
-        seconds = []
-        for _ in range(rounds):
-            start = time.process_time()
-            task()
-            seconds.append(time.process_time() - start)
-        rows.append([name, f"{statistics.median(seconds):.2f}"])
-    return rows
+    test = rng.normal(size=(channels, 6300)).cumsum(axis=1) / 50
+    pairs = list(zip(test, test + 0.05 * rng.normal(size=test.shape), strict=True))
+
+    def plainly():
+        with mock.patch.object(dynamic_threshold, "_best_level", best_level):
+            return [dynamic_threshold.detect(*pair) for pair in pairs]
+
+    ways = {"ours": lambda: [dynamic_threshold.detect(*pair) for pair in pairs], NUMPY: plainly}
+    spent, found = alternate(ways, rounds, clock=time.process_time)
+    same = all(np.array_equal(a, b) for a, b in zip(found["ours"], found[NUMPY], strict=True))
+    size = f"{channels} channels of 6,300"
+    return [compared("dynamic threshold", PAPER, size, *spent.values(), NUMPY, target=">= 5", agree=same)]
+
+
+def profiles(n: int, window: int, rounds: int) -> list:
+    """Return the row of the matrix profile against stumpy's."""
+    name, size = "matrix profile", f"n = {n:,}, window {window}"
+    try:
+        import stumpy
+    except ImportError as error:
+        return [missing(name, PAPER, size, STUMPY, f"not run: {error}")]
+    series = np.random.default_rng(0).normal(size=n).cumsum()
+    ways = {"ours": lambda: matrix_profile(series, window), STUMPY: lambda: stumpy.stump(series, window)[:, 0]}
+    spent, found = alternate(ways, rounds, clock=time.process_time)
+    same = bool(np.allclose(found["ours"], found[STUMPY].astype(float), rtol=1e-6, atol=1e-6))
+    return [compared(name, PAPER, size, *spent.values(), STUMPY, agree=same)]
 
 
 def main() -> None:
-    """Print the comparisons."""
+    """Measure and write all rows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--days", type=int, default=182)
     parser.add_argument("--points", type=int, default=1000, help="points the shap package gets")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    table = Table("features", "way", "points / s", "ours is faster by", "largest difference")
     for features in ("inst", "lagged"):
-        for row in compare(given.days, features, given.points, given.rounds):
-            table.add_row(*row)
-    second = Table("task", "processor seconds")
-    for row in others(given.rounds):
-        second.add_row(*row)
-    console = Console()
-    console.print(table, second)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    console.print(f"peak memory {peak:.2f} GiB")
+        write(attributions(given.days, features, given.points, given.rounds))
+    write(thresholds(81, given.rounds))
+    write(profiles(20_000, 100, given.rounds))
+    spent, _ = alternate(
+        {"ours": lambda: simulate(rng=np.random.default_rng(0))}, given.rounds, clock=time.process_time
+    )
+    write([alone("simulating a mission", PAPER, "182 days, 60 s steps", float(np.median(spent["ours"])), "s")])
 
 
 if __name__ == "__main__":

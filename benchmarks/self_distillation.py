@@ -1,25 +1,28 @@
-"""How fast is a whole grid of self-distilled fits, against solving each system anew?
+"""How fast is a whole grid of self-distilled fits, against fitting each student anew?
 
 The grid: 100 penalties x 21 weights x 20 steps of kernel ridge regression with n training samples, and its error on
-held-out samples. Ours: one eigendecomposition (timed apart), then all 42,000 students. Against it, for some penalties
-and scaled up: "each system" solves K + lambda I from scratch for every student; "one factor" keeps the Cholesky factor
-of each penalty and solves for all weights of a step at once, the best one can do without the eigenbasis. Repeats
-alternate in one process; ratios are medians, and the errors of both sides are compared.
+held-out samples. Ours: one eigendecomposition (counted), then all 42,000 students. Against it, for some students and
+scaled up: scikit-learn's ``KernelRidge`` fitted for every (penalty, weight, step), as a user would; and one Cholesky
+factor a penalty with all weights of a step solved at once, the best one can do without the eigenbasis. The errors of
+both are compared with ours.
 """
 
 import argparse
 import time
-from statistics import median
 
 import numpy as np
+from harness import alternate, compared, write
 from scipy import linalg
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import rbf_kernel
 
 from replicate.papers.self_distillation.distillation import Distillation, grid_losses
 from replicate.papers.self_distillation.spectrum import decompose
 
+PAPER = "self_distillation"
 PENALTIES, WEIGHTS, STEPS = np.geomspace(1e-2, 1e2, 100), np.linspace(0, 1, 21), 20
-ANEW = 2  # systems solved from scratch a repeat: each costs O(n^3)
+SKLEARN, CHOLESKY = "scikit-learn's KernelRidge for each student", "one Cholesky factor for each penalty"
+CHECKED, WEIGHT, FEW = 50, 7, 2  # the penalty and the weight of the students fitted anew, and how many steps of them
 
 
 def problem(n: int, held_out: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -31,16 +34,9 @@ def problem(n: int, held_out: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
     return gram[:n], gram[n:], y[:n], y[n:]
 
 
-def timed(call) -> tuple[float, object]:
-    """Return seconds and result."""
-    start = time.perf_counter()
-    result = call()
-    return time.perf_counter() - start, result
-
-
-def one_factor(gram: np.ndarray, cross: np.ndarray, y: np.ndarray, truth: np.ndarray, penalty: float) -> np.ndarray:
+def one_factor(gram: np.ndarray, cross: np.ndarray, y: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Return the errors of one penalty, ``(weights, steps)``, factored once, weights solved together."""
-    factor = linalg.cho_factor(gram + penalty * np.eye(len(gram)), lower=True, overwrite_a=True)
+    factor = linalg.cho_factor(gram + PENALTIES[CHECKED] * np.eye(len(gram)), lower=True, overwrite_a=True)
     fitted, errors = np.tile(y[:, None], (1, len(WEIGHTS))), []
     for step in range(STEPS):
         mixed = WEIGHTS * y[:, None] + (1 - WEIGHTS) * fitted if step else fitted
@@ -50,47 +46,42 @@ def one_factor(gram: np.ndarray, cross: np.ndarray, y: np.ndarray, truth: np.nda
     return np.stack(errors, axis=1)
 
 
-def anew(gram: np.ndarray, y: np.ndarray, penalty: float) -> None:
-    """Solve one system from scratch and compute its fitted values: what every student costs without any reuse."""
-    for _ in range(ANEW):
-        gram @ linalg.solve(gram + penalty * np.eye(len(gram)), y, assume_a="pos")
+def anew(gram: np.ndarray, cross: np.ndarray, y: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the errors of the first few steps of one penalty and weight, each student fitted by scikit-learn."""
+    fitted, errors = y, []
+    for step in range(FEW):
+        target = WEIGHTS[WEIGHT] * y + (1 - WEIGHTS[WEIGHT]) * fitted if step else y
+        model = KernelRidge(alpha=PENALTIES[CHECKED], kernel="precomputed").fit(gram, target)
+        fitted = model.predict(gram)
+        errors.append(np.mean((model.predict(cross) - truth) ** 2))
+    return np.array(errors)
 
 
 def main() -> None:
-    """Print times, ratios and the largest difference of the errors."""
+    """Measure the grid and write its rows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="n = 500 instead of 2,000")
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     n = 500 if options.quick else 2000
     gram, cross, y, truth = problem(n, 500)
+
+    def ours() -> np.ndarray:
+        return grid_losses(Distillation(decompose(gram), y).at(cross), truth, PENALTIES, WEIGHTS, STEPS)
+
+    ways = {"ours": ours, SKLEARN: lambda: anew(gram, cross, y, truth)}
+    ways[CHOLESKY] = lambda: one_factor(gram, cross, y, truth)
+    spent, found = alternate(ways, options.repeats, clock=time.process_time, warm=0)
     students = len(PENALTIES) * len(WEIGHTS) * STEPS
-    ours, processor, decompositions, against_anew, against_factor, differences = [], [], [], [], [], []
-    for repeat in range(options.repeats):
-        at = (repeat * 37 + 10) % len(PENALTIES)
-        seconds, spectrum = timed(lambda: decompose(gram))
-        decompositions.append(seconds)
-        seen = Distillation(spectrum, y)
-        start = time.process_time()
-        seconds, grid = timed(lambda seen=seen: grid_losses(seen.at(cross), truth, PENALTIES, WEIGHTS, STEPS))
-        ours.append(seconds)
-        processor.append(time.process_time() - start)
-        scratch, _ = timed(lambda at=at: anew(gram, y, PENALTIES[at]))
-        against_anew.append(scratch / ANEW * students / seconds)
-        factor, errors = timed(lambda at=at: one_factor(gram, cross, y, truth, PENALTIES[at]))
-        against_factor.append(factor * len(PENALTIES) / seconds)
-        differences.append(float(np.abs(errors - grid[at]).max()))
-    grid_size = f"{len(PENALTIES)} penalties x {len(WEIGHTS)} weights x {STEPS} steps"
-    print(f"n = {n}, {students:,} students ({grid_size}), 500 held out")
-    print(f"eigendecomposition, once: {median(decompositions):.2f} s")
-    busy = f"{median(processor):.2f} s of processor time"
-    print(f"the whole grid after it:  {median(ours):.2f} s, {busy} (largest of {options.repeats}: {max(ours):.2f} s)")
-    print(f"each system anew (scaled from {ANEW} a repeat): {median(against_anew):,.0f} times as long")
-    print(f"one Cholesky factor a penalty (scaled from 1 a repeat): {median(against_factor):,.0f} times as long")
-    whole = median(a * o / (o + d) for a, o, d in zip(against_factor, ours, decompositions, strict=True))
-    print(f"the same, our decomposition counted: {whole:,.0f} times as long")
-    agree = max(differences)
-    print(f"largest difference of the errors: {agree:.1e} ({'they agree' if agree < 1e-8 else 'THEY DO NOT AGREE'})")
+    scale = {SKLEARN: students / FEW, CHOLESKY: len(PENALTIES)}
+    mine = found["ours"][CHECKED]
+    off = {SKLEARN: np.abs(found[SKLEARN] - mine[WEIGHT, :FEW]).max(), CHOLESKY: np.abs(found[CHOLESKY] - mine).max()}
+    size = f"n = {n:,}, {students:,} students"
+    write([
+        compared("errors of the grid", PAPER, size, spent["ours"], [s * scale[peer] for s in spent[peer]],
+                 f"{peer} (scaled)", target=">= 50" if peer == SKLEARN else "", agree=bool(off[peer] < 1e-8))
+        for peer in (SKLEARN, CHOLESKY)
+    ])  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,17 +1,15 @@
 """How fast are the survival fits, against what a user would use instead?
 
-Large n, one thread: the log-logistic AFT against lifelines' LogLogisticAFTFitter, APGW t/phi against lifelines'
-GeneralizedGammaRegressionFitter on Weibull times (which both families contain), and both against the R way of doing
-it: the textbook likelihood, a generic optimiser with numerical gradients and a numerically differentiated Hessian
-(what `optim(..., hessian = TRUE)` or the authors' `nlm` do). Every fit ends with standard errors. Ours starts once,
-as the peers do, and eight times, as the library does by default. Runs alternate; seconds and ratios are medians.
-Small n: all 32 structures of one trial. Largest n: a million rows with 13 coefficients, then seconds over n.
+Large n, one thread: the log-logistic AFT against lifelines' LogLogisticAFTFitter, the Weibull AFT against torchsurv's
+likelihood under L-BFGS, APGW t/phi against lifelines' GeneralizedGammaRegressionFitter on Weibull times (which both
+families contain), and all against the R way of doing it: the textbook likelihood, a generic optimiser with numerical
+gradients and a numerically differentiated Hessian (what `optim(..., hessian = TRUE)` or the authors' `nlm` do). Fits
+end with standard errors (torchsurv's does not). Ours starts once, as the peers do, and eight times, as the library does
+by default. They agree where log-likelihoods do, to 1e-3; a generalised gamma is another family and agrees within 2.
+Small n: all 32 structures of one trial. Largest n: a million rows with 13 coefficients.
 """
 
 import argparse
-import resource
-import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -19,18 +17,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from lifelines import GeneralizedGammaRegressionFitter, LogLogisticAFTFitter
-from rich.console import Console
-from rich.table import Table
+from harness import alone, alternate, compared, missing, write
 from scipy import optimize
 from statsmodels.tools.numdiff import approx_hess
 
+from replicate import memory
 from replicate.datasets import load_survival
 from replicate.papers.survival_models import simulation
 from replicate.papers.survival_models.likelihood import Model, Observed
 from replicate.papers.survival_models.newton import maximise
 from replicate.papers.survival_models.selection import selection_table
 
+PAPER = "survival_models"
+BFGS, TORCHSURV = "SciPy's BFGS, numerical derivatives", "torchsurv's Weibull loss, L-BFGS"
 Fit = Callable[[], float]  # fits with standard errors and returns the log-likelihood
 
 
@@ -64,12 +63,12 @@ def trial(n: int, covariates: int, kappa: float, seed: int = 0) -> Trial:
     return Trial(frame, names)
 
 
-def ours(data: Trial, *, free_kappa: bool, starts: int) -> Fit:
-    """Return our fit of an AFT regression with ``kappa`` 0 (log-logistic) or free (t/phi)."""
+def ours(data: Trial, kappa: float | None, starts: int) -> Fit:
+    """Return our fit of an AFT regression with ``kappa`` 0 (log-logistic), 1 (Weibull) or None: free (t/phi)."""
     observed, x = data.observed, data.design
     ones = np.ones((len(x), 1))
-    designs = {"tau": x, "alpha": ones} | ({"nu": ones} if free_kappa else {})
-    model = Model(designs, {"beta": 0.0} if free_kappa else {"beta": 0.0, "nu": 0.0})
+    designs = {"tau": x, "alpha": ones} | ({"nu": ones} if kappa is None else {})
+    model = Model(designs, {"beta": 0.0} if kappa is None else {"beta": 0.0, "nu": np.log1p(kappa)})
 
     def fit() -> float:
         found = maximise(observed, model, starts=starts)
@@ -79,21 +78,21 @@ def ours(data: Trial, *, free_kappa: bool, starts: int) -> Fit:
     return fit
 
 
-def generic(data: Trial, *, free_kappa: bool) -> Fit:
+def generic(data: Trial, kappa: float | None) -> Fit:
     """Return the fit by BFGS on the textbook likelihood with numerical gradient and Hessian."""
     observed, x = data.observed, data.design
     log_time, event = np.log(observed.time), observed.event
 
     def negative(theta: np.ndarray) -> float:
         z = np.exp(np.exp(theta[x.shape[1]]) * (x @ theta[: x.shape[1]] + log_time))
-        kappa = np.expm1(theta[-1]) if free_kappa else 0.0
-        base = 1 + z / (kappa + 1)
-        total = np.log(base) if kappa == 0 else (kappa + 1) / kappa * (base**kappa - 1)
-        log_hazard = theta[x.shape[1]] + np.log(z) - log_time + (kappa - 1) * np.log(base)
+        k = np.expm1(theta[-1]) if kappa is None else kappa
+        base = 1 + z / (k + 1)
+        total = np.log(base) if k == 0 else (k + 1) / k * (base**k - 1)
+        log_hazard = theta[x.shape[1]] + np.log(z) - log_time + (k - 1) * np.log(base)
         return float(total.sum() - event @ log_hazard)
 
     def fit() -> float:
-        start = np.full(x.shape[1] + 1 + free_kappa, 0.01)
+        start = np.full(x.shape[1] + 1 + (kappa is None), 0.01)
         with np.errstate(over="ignore", invalid="ignore"):
             found = optimize.minimize(negative, start, method="BFGS", options={"gtol": 1e-3})
             np.sqrt(np.diag(np.linalg.inv(approx_hess(found.x, negative))))
@@ -102,81 +101,120 @@ def generic(data: Trial, *, free_kappa: bool) -> Fit:
     return fit
 
 
-def lifelines(data: Trial, *, generalised_gamma: bool) -> Fit:
-    """Return lifelines' fit; nan where it does not converge."""
-    fitter = GeneralizedGammaRegressionFitter() if generalised_gamma else LogLogisticAFTFitter()
-    regressors = {"mu_": " + ".join(data.names), "sigma_": "1", "lambda_": "1"}
+def lifelines(data: Trial, name: str) -> Fit:
+    """Return the fit of one of lifelines' regressions; nan where it does not converge."""
+    import lifelines as package
+
+    fitter, options = getattr(package, name)(), {}
+    if name == "GeneralizedGammaRegressionFitter":
+        options["regressors"] = {"mu_": " + ".join(data.names), "sigma_": "1", "lambda_": "1"}
 
     def fit() -> float:
-        options = {"regressors": regressors} if generalised_gamma else {}
         try:
             return float(fitter.fit(data.frame, "time", event_col="event", **options).log_likelihood_)
         except Exception as error:  # a failed fit is a result
-            print(f"{type(fitter).__name__}: {type(error).__name__}", file=sys.stderr)
+            print(f"{name}: {type(error).__name__}: {error}")
             return float("nan")
 
     return fit
 
 
-def timed(call: Callable) -> tuple[float, object]:
-    """Return seconds and result."""
-    start = time.perf_counter()
-    result = call()
-    return time.perf_counter() - start, result
+def torchsurv(data: Trial) -> Fit:
+    """Return the Weibull fit with torchsurv's loss, linear in the covariates, by PyTorch's L-BFGS."""
+    import torch
+    from torchsurv.loss.weibull import neg_log_likelihood_weibull
+
+    torch.set_num_threads(1)
+    x = torch.from_numpy(data.design)
+    event, times = (torch.from_numpy(data.frame[c].to_numpy()) for c in ("event", "time"))
+    event = event.bool()
+
+    def fit() -> float:
+        theta = torch.zeros(x.shape[1] + 1, dtype=torch.float64, requires_grad=True)
+        optimizer = torch.optim.LBFGS([theta], max_iter=200, line_search_fn="strong_wolfe", tolerance_grad=1e-9)
+
+        def loss() -> torch.Tensor:
+            optimizer.zero_grad()
+            parameters = torch.stack([x @ theta[:-1], theta[-1].expand(len(x))], 1)
+            value = neg_log_likelihood_weibull(parameters, event, times, reduction="mean", checks=False)
+            value.backward()
+            return value
+
+        optimizer.step(loss)
+        return -float(loss()) * len(x)
+
+    return fit
 
 
-def compare(title: str, fits: dict[str, Fit], slow: dict[str, Fit], repeats: int, console: Console) -> None:
-    """Time all fits alternately (``slow`` ones once) and print medians and each peer's seconds over ours."""
-    seconds: dict[str, list[float]] = {name: [] for name in (*fits, *slow)}
-    values = {}
-    for number in range(repeats):
-        for name, fit in (fits | slow if number == 0 else fits).items():
-            spent, values[name] = timed(fit)
-            seconds[name].append(spent)
-    mine = [name for name in fits if name.startswith("ours")]
-    table = Table("fit", "seconds", *(f"x {name}" for name in mine), "log-likelihood", title=title)
-    for name, spent in seconds.items():
-        ratios = [
-            statistics.median(a / b for a, b in zip(spent, seconds[own], strict=False)) for own in mine if name != own
-        ]
-        cells = [""] * len(mine) if name in mine else [f"{ratio:.1f}" for ratio in ratios]
-        table.add_row(name, f"{statistics.median(spent):.3f}", *cells, f"{values[name]:.4f}")
-    console.print(table)
+def compare(
+    name: str, size: str, fits: dict[str, Fit], peers: dict[str, Callable[[], Fit]], rounds: int, slack: float
+) -> None:
+    """Time all fits alternately and write a row for each peer and number of our starts."""
+    rows, there = [], {}
+    for peer, make in peers.items():
+        try:
+            there[peer] = make()
+        except ImportError as error:
+            rows.append(missing(f"{name}, 1 start", PAPER, size, peer, f"not run: {error}", target=">= 10"))
+    spent, values = alternate(fits | there, rounds, clock=time.process_time, warm=0)
+    for starts in fits:
+        for peer in there:
+            off = values[peer] - values[starts]
+            agree = f"yes: log-likelihoods to {abs(off):.0e}" if abs(off) < slack else f"no: theirs is {off:+.3g}"
+            target = ">= 10" if starts == "1 start" else ""
+            pair = spent[starts], spent[peer]
+            rows.append(compared(f"{name}, {starts}", PAPER, size, *pair, peer, target=target, agree=agree))
+    write(rows)
 
 
-def largest(n: int) -> None:
-    """Fit n rows with 13 coefficients (seven on lambda, five on gamma, kappa) and print time and memory."""
+def regressions(n: int, rounds: int) -> None:
+    """Write the rows of the three regressions with five covariates on log time."""
+    size = f"n = {n:,}, 5 covariates"
+    three = {"log-logistic AFT": (0.0, 0.0), "Weibull AFT": (1.0, 1.0), "APGW t/phi": (None, 1.0)}
+    theirs = {"log-logistic AFT": "LogLogisticAFTFitter", "Weibull AFT": "WeibullAFTFitter"}
+    for name, (fitted, true) in three.items():
+        data = trial(n, 5, true)
+        fits = {f"{k} start{'s' * (k > 1)}": ours(data, fitted, k) for k in (1, 8)}
+        peers = {BFGS: lambda d=data, k=fitted: generic(d, k)}
+        peer = theirs.get(name, "GeneralizedGammaRegressionFitter")
+        peers[f"lifelines' {peer}"] = lambda d=data, p=peer: lifelines(d, p)
+        if name == "Weibull AFT":
+            peers[TORCHSURV] = lambda d=data: torchsurv(d)
+        compare(name, size, fits, peers, rounds if name in theirs else 1, 1e-3 * n**0.5 if name in theirs else 2.0)
+
+
+def largest(n: int) -> list:
+    """Return the rows of a fit of n rows with 13 coefficients (seven on lambda, five on gamma, kappa)."""
     data = trial(n, 6, 0.0)
     model = Model({"beta": data.design, "alpha": data.design[:, :5], "nu": np.ones((n, 1))}, {"tau": 0.0})
     observed = data.observed
-    seconds, found = timed(lambda: maximise(observed, model, starts=8))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"ba/lam, n = {n:>9,}, p = {model.n_parameters}: {seconds:.2f} s, {found.status}, process peak {peak:.0f} MiB"
-    )
+    memory.reset_peak()
+    before = memory.peak_mib()
+    spent, found = alternate({"ours": lambda: maximise(observed, model, starts=8)}, 1, clock=time.process_time, warm=0)
+    name, size = "regression with 13 coefficients, 8 starts", f"n = {n:,}"
+    peak = memory.peak_mib() - before
+    return [
+        alone(name, PAPER, size, spent["ours"][0], "s", agree=found["ours"].status),
+        alone(f"memory of a {name}", PAPER, size, peak, "MiB"),
+    ]
 
 
 def main() -> None:
-    """Print all comparisons."""
+    """Measure and write all rows."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="n = 10,000 instead of 100,000 and 1,000,000")
-    quick = parser.parse_args().quick
+    parser.add_argument("--quick", action="store_true", help="n = 10,000 instead of 100,000, and no million")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
     warnings.simplefilter("ignore")
-    console = Console(width=None if sys.stdout.isatty() else 120)
     lung = load_survival("lung").frame[["time", "event", "female"]]
     settings = {"covariates": "female", "duration_col": "time", "event_col": "event"}
-    seconds, _ = timed(lambda: selection_table(lung, **settings))
-    print(f"32 structures of the lung trial (n = {len(lung)}), 8 starts each: {seconds:.2f} s")
-    for n in (1_000, 10_000) if quick else (1_000, 10_000, 100_000, 1_000_000):
-        largest(n)
-    n = 10_000 if quick else 100_000
-    for name, kappa, free in (("log-logistic AFT", 0.0, False), ("APGW t/phi and generalised gamma", 1.0, True)):
-        data = trial(n, 5, kappa)
-        fits = {f"ours, {k} start{'s' * (k > 1)}": ours(data, free_kappa=free, starts=k) for k in (1, 8)}
-        fits["BFGS on the textbook likelihood"] = generic(data, free_kappa=free)
-        peer = {"lifelines": lifelines(data, generalised_gamma=free)}
-        fits, slow = (fits, peer) if free else (fits | peer, {})
-        compare(f"{name}, n = {n:,}, 5 covariates on log time", fits, slow, 5, console)
+    ways = {"ours": lambda: selection_table(lung, **settings)}
+    spent, _ = alternate(ways, options.rounds, clock=time.process_time)
+    name = "all 32 structures of a trial, 8 starts each"
+    write([alone(name, PAPER, f"lung trial, n = {len(lung)}", float(np.median(spent["ours"])), "s")])
+    regressions(10_000 if options.quick else 100_000, options.rounds)
+    for n in (10_000,) if options.quick else (10_000, 100_000, 1_000_000):
+        write(largest(n))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from typing import Any
 
 # nbformat's import of jsonschema compiles a grammar for this optional package, which no notebook needs:
 # 1.5 s. It must be hidden before the imports below.
-sys.modules.setdefault("rfc3987_syntax", None)
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # None: "not installed"
 # ruff: noqa: E402
 
 import nbformat
@@ -77,7 +77,7 @@ def main(scratch: Path) -> None:
     """Do the job described in ``scratch/job.json`` and leave ``scratch/result.json``."""
     job = Job(**json.loads((scratch / "job.json").read_text()))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # unwind, so that the kernel is shut down
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    threading.Thread(target=_follow_parent, args=(threading.get_ident(),), daemon=True).start()
     progress = _Progress()
     _write_kernelspec(scratch / "kernels" / KERNEL)
     try:
@@ -88,10 +88,10 @@ def main(scratch: Path) -> None:
     (scratch / "result.json").write_text(json.dumps({**problem, "cells": progress.cells}))
 
 
-def _follow_parent() -> None:
+def _follow_parent(main: int) -> None:
     """Stop when the parent is gone: the pipe that is our standard input closes with it."""
     os.read(sys.stdin.fileno(), 1)
-    signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+    signal.pthread_kill(main, signal.SIGTERM)
 
 
 def _write_kernelspec(folder: Path) -> None:
@@ -149,9 +149,9 @@ def _execute(job: Job, progress: _Progress) -> NotebookNode:
     )
 
 
-def _find_problem(notebook: NotebookNode) -> _Problem | None:
+def _find_problem(notebook: NotebookNode | None) -> _Problem | None:
     """Return the first code cell that holds an error or did not run."""
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    cells = [cell for cell in (notebook.cells if notebook else ()) if cell.cell_type == "code" and cell.source.strip()]
     for number, cell in enumerate(cells, start=1):
         errors = [output for output in cell.outputs if output.output_type == "error"]
         if errors:
@@ -176,8 +176,8 @@ def _traceback(error: NotebookNode) -> list[str]:
     return [*last_lines(headline), "...", *lines[2:]]
 
 
-def _problem(number: int, cell: NotebookNode, what: str, *, detail: list[str] | None = None) -> _Problem:
-    first = cell.source.strip().splitlines()[0][:100]
+def _problem(number: int, cell: NotebookNode | None, what: str, *, detail: list[str] | None = None) -> _Problem:
+    first = cell.source.strip().splitlines()[0][:100] if cell else ""
     return {"problem": f"cell {number} `{first}` {what}", "detail": detail or [], "show_log": False}
 
 

@@ -1,19 +1,20 @@
 """A claim of a paper as data: its value, where it stands, and which measurements would agree with it."""
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from replicate.verdicts import Region
 
-PRESETS = ("smoke", "default", "paper")  # every paper has these
-ALL_PRESETS = (*PRESETS, "overnight")  # some have one between default and paper: hours on a few cores
-PresetName = Literal["smoke", "default", "paper", "overnight"]
+PresetName = Literal["smoke", "default", "paper", "gpu", "overnight"]
+PRESETS: tuple[PresetName, ...] = ("smoke", "default", "paper")  # every paper has these
+# some have these too: minutes on a GPU, hours on a few cores
+ALL_PRESETS: tuple[PresetName, ...] = (*PRESETS, "gpu", "overnight")
 Text = Annotated[str, Field(min_length=1)]
 
 
-def _number(value: object) -> int | float:
+def _number(value: Any) -> int | float:
     """Refuse what TOML does not write as a number (``"93.1"``, ``true``) and what no float64 holds."""
     if type(value) not in (int, float):
         raise ValueError(f"must be a number, found {type(value).__name__} {value!r}")
@@ -56,12 +57,9 @@ class Rule(Strict):
 
     def region(self, published: float | None) -> Region:
         """Return the set of values that agree with the claim."""
-        match self.kind:
-            case "within":
-                return Region.within(published, self.tolerance)
-            case "between":
-                return Region.between(self.low, self.high)
-        return getattr(Region, self.kind)(self.bound)
+        pairs = {"within": (published, self.tolerance), "between": (self.low, self.high)}
+        numbers = pairs.get(self.kind, (self.bound,))
+        return getattr(Region, self.kind)(*numbers)
 
 
 class Needs(Strict):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -74,7 +75,7 @@ def scorecard(claims: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def readable(row: Mapping[str, object]) -> str:
+def readable(row: Mapping[str, Any]) -> str:
     """Return ``742 [701, 785], n = 12``: three significant digits, the interval and the seeds."""
     if not row["n_seeds"] or math.isnan(row["estimate"]):
         return "-"

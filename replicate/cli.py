@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 something failed (a notebook, a data file, a comparison), 
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -36,7 +36,7 @@ def list_papers(as_json: Json = False):
         out.print(f"    {row['claims']} claims; presets {', '.join(row['presets'])}")
 
 
-def _brief(slug: str) -> dict[str, object]:
+def _brief(slug: str) -> dict[str, Any]:
     paper = papers.load(slug)
     cited = paper.citation
     return {
@@ -66,6 +66,7 @@ def run(
     preset: PresetName = "default",
     seed: Annotated[int, typer.Option(min=0, help="Base seed of every random stream.")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes; default: all cores.")] = None,
+    gpu_jobs: Annotated[int | None, typer.Option(min=1, help="Units that share a GPU at once; default: 1.")] = None,
     device: Device = "auto",
     p: Annotated[list[str] | None, typer.Option("-p", metavar="KEY=VALUE", help="Change a parameter.")] = None,
     force: Annotated[bool, typer.Option(help="Run the notebook even when nothing changed.")] = False,
@@ -82,12 +83,13 @@ def run(
     from replicate.limits import Limits
 
     workers = clusters.read(cluster) if cluster else None
-    asked = {"seed": seed, "jobs": jobs, "device": device, "assignments": p or [], "cluster": workers}
-    chosen, broken = running.requests(paper, preset, **asked)
+    chosen, broken = running.requests(
+        paper, preset, jobs=jobs, gpu_jobs=gpu_jobs, cluster=workers, seed=seed, device=device, assignments=p or []
+    )
     limits = Limits(unit_seconds, unit_mib)
-    options = {"force": force, "cluster": workers, "limits": limits}
-    outcomes = running.run_all(chosen, console=err if as_json else out, **options)
-    failed = [*broken, *(o for o in outcomes if o.state == "failed")]
+    console = err if as_json else out
+    outcomes = running.run_all(chosen, console=console, force=force, cluster=workers, limits=limits)
+    failed: list[running.Outcome | running.Broken] = [*broken, *(o for o in outcomes if o.state == "failed")]
     if as_json:
         print_json([running.as_json(o) for o in outcomes])
     else:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from json import dumps, loads
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -89,8 +89,9 @@ class Address(_Cluster):
     address: str = Field(pattern=r"^(tcp|tls|ws|wss)://\S+:\d+$", description="such as tcp://10.0.0.1:8786")
 
 
-KINDS = {"local": Local, "ssh": SSH, "slurm": Slurm, "kubernetes": Kubernetes, "address": Address}
 Cluster = Local | SSH | Slurm | Kubernetes | Address
+KINDS: dict[str, type[Cluster]]
+KINDS = {"local": Local, "ssh": SSH, "slurm": Slurm, "kubernetes": Kubernetes, "address": Address}
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class Recipe:
     package: str
     module: str
     name: str
-    arguments: dict[str, object]
+    arguments: dict[str, Any]
     scale: int | None = None
     needs: tuple[str, ...] = field(default=())
 
@@ -141,7 +142,7 @@ def read(path: Path) -> Cluster:
         raise UserError(f"{path}: a mapping is needed, such as 'kind: local'; found {type(raw).__name__}")
     kind = raw.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise UserError(f"{path}: field 'kind': {kind!r} is no kind of cluster: {nearest(kind, KINDS)}")
+        raise UserError(f"{path}: field 'kind': {kind!r} is no kind of cluster: {nearest(str(kind), KINDS)}")
     try:
         return TypeAdapter(KINDS[kind]).validate_python(raw)
     except ValidationError as error:
@@ -149,9 +150,10 @@ def read(path: Path) -> Cluster:
         raise UserError("\n".join(lines)) from None
 
 
-def recipe(cluster: Cluster) -> Recipe | None:
-    """Return what starts this cluster; None for a scheduler that runs already."""
+def recipe(cluster: Local | SSH | Slurm | Kubernetes) -> Recipe:
+    """Return what starts this cluster."""
     env = {"OMP_NUM_THREADS": "1", **cluster.environment}
+    arguments: dict[str, Any]
     match cluster:
         case Local():
             shared = {"n_workers": cluster.workers, "threads_per_worker": 1, "memory_limit": cluster.memory, "env": env}
@@ -192,7 +194,6 @@ def recipe(cluster: Cluster) -> Recipe | None:
                 "env": env,
             }
             return Recipe("dask-kubernetes", "dask_kubernetes.operator", "KubeCluster", arguments)
-    return None
 
 
 @contextmanager
@@ -203,10 +204,10 @@ def start(cluster: Cluster) -> Iterator[tuple[Link, str]]:
         UserError: a package is not installed, nothing answers at the address, or no worker comes in time.
     """
     device = "cuda" if cluster.gpus else "cpu"
-    found = recipe(cluster)
-    if found is None:
+    if isinstance(cluster, Address):
         yield Link(cluster.address, device), _wait(cluster.address, cluster.wait_seconds)
         return
+    found = recipe(cluster)
     for module in (found.module, *found.needs):
         _require(module, cluster.kind, found.package)
     with getattr(import_module(found.module), found.name)(**found.arguments) as running:

@@ -85,9 +85,9 @@ def on_device(
     pixels = torch.tensor(images, device=device)
     if shrink > 1:
         pixels = F.avg_pool2d(pixels.permute(0, 3, 1, 2).to(torch.float32), shrink).permute(0, 2, 3, 1)
-    statistics = [torch.tensor(values, dtype=torch.float32, device=device).reshape(-1) for values in (mean, std)]
-    labels = torch.tensor(labels, dtype=torch.int64, device=device)
-    return DeviceImages(pad_images(pixels, pad).contiguous(), labels, pad, *statistics, mirror)
+    mean, std = (torch.tensor(values, dtype=torch.float32, device=device).reshape(-1) for values in (mean, std))
+    classes = torch.tensor(labels, dtype=torch.int64, device=device)
+    return DeviceImages(pad_images(pixels, pad).contiguous(), classes, pad, mean, std, mirror)
 
 
 def _require_memory(needed: int, device: str) -> None:

@@ -184,7 +184,8 @@ def _stop(child: subprocess.Popen) -> None:
         child.kill()  # the kernel notices within a second
         child.wait()
     finally:
-        child.stdin.close()
+        if child.stdin is not None:
+            child.stdin.close()
 
 
 def _outcome(scratch: Path, code: int) -> dict[str, Any]:

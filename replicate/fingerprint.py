@@ -60,14 +60,16 @@ def edited_since(name: str, moment: float) -> list[str]:
 
     A process that started before holds the older code, and would store its results under the newer code's hash.
     """
-    return [m for m in module_sources(name) if module_file(m).stat().st_mtime > moment]
+    files = {m: module_file(m) for m in module_sources(name)}
+    return [m for m, file in files.items() if file is not None and file.stat().st_mtime > moment]
 
 
 def library_versions(name: str) -> dict[str, str]:
     """Return ``{distribution: version}`` of the libraries imported by a module and its package imports."""
-    tops = set()
+    tops: set[str] = set()
     for module in module_sources(name):
-        path = module_file(module)
+        if (path := module_file(module)) is None:
+            continue
         tops |= {m.split(".")[0] for m in _imports(path, _stamp(path))}
     owners = _distributions()
     wanted = {dist for top in tops if top not in sys.stdlib_module_names for dist in owners.get(top, ())}

@@ -53,7 +53,8 @@ def enforced(limits: Limits) -> Iterator[None]:
     if limits == NO_LIMITS or threading.current_thread() is not threading.main_thread():
         yield
         return
-    ended, reason = threading.Event(), []
+    ended = threading.Event()
+    reason: list[str] = []
 
     def interrupt(*_) -> None:
         if not ended.is_set():

@@ -27,12 +27,13 @@ def describe() -> dict[str, object]:
 def commit() -> dict[str, object]:
     """Return ``{"commit": hash, "dirty": bool}``; both None outside a git checkout.
 
+    Where only the files were copied, as to the nodes of a cluster, ``$REPLICATE_COMMIT`` may name their commit.
     Dirty means that code or notebooks differ from the commit or are new; results and notes do not count.
     """
     root = project_root()
     head = _git(root, "rev-parse", "HEAD")
     if head is None:
-        return {"commit": None, "dirty": None}
+        return {"commit": os.environ.get("REPLICATE_COMMIT"), "dirty": None}
     return {"commit": head, "dirty": bool(_git(root, "status", "--porcelain", "--", *_CODE))}
 
 

@@ -93,7 +93,7 @@ def from_seeds(
         return result(mean, -math.inf, math.inf, ci_method=SINGLE_SEED)
     if error == 0:
         return result(mean, mean, mean, note=f"no variation over {n} seeds")
-    if method == "t":
+    if method == "t" or rng is None:  # a bootstrap has its rng, see above
         return result(mean, *_t_bounds(mean, error, df, tail))
     note = f"the bootstrap is too narrow below {FEWEST_FOR_BOOTSTRAP} seeds" if n < FEWEST_FOR_BOOTSTRAP else ""
     return result(mean, *_bca_bounds(values, confidence, rng), ci_method="bootstrap (BCa)", note=note)
@@ -150,14 +150,14 @@ def smallest_gap(groups: Sequence[ArrayLike], *, paired: bool, confidence=0.95, 
     smallest lower bound of a gap (intersection-union test, Berger 1982, Technometrics 24:295), the upper one
     the smallest Bonferroni-corrected one; each errs with probability at most (1 - confidence) / 2.
     """
-    groups, tail = [_vector(group, f"groups[{i}]") for i, group in enumerate(groups)], _tail(confidence)
-    if len(groups) < 2:
-        raise ValueError(f"an ordering needs at least 2 groups, got {len(groups)}")
-    pairs = list(itertools.pairwise(groups))
+    vectors, tail = [_vector(group, f"groups[{i}]") for i, group in enumerate(groups)], _tail(confidence)
+    if len(vectors) < 2:
+        raise ValueError(f"an ordering needs at least 2 groups, got {len(vectors)}")
+    pairs = list(itertools.pairwise(vectors))
     method = f"smallest of {len(pairs)} gaps, {'paired' if paired else 'Welch'} t"
-    n = min(map(len, groups))
+    n = min(map(len, vectors))
     result = partial(Measurement, n_seeds=n, ci_method=method, confidence=confidence, dataset=dataset)
-    if note := _failed(np.concatenate(groups)):
+    if note := _failed(np.concatenate(vectors)):
         return result(*NOTHING, note=note)
     gaps = [_student(_differences(*pair)) if paired else _welch(*pair) for pair in pairs]
     low = min(_t_bounds(*gap, tail)[0] for gap in gaps)

@@ -88,14 +88,15 @@ class Paper(Strict):
         ids = [claim.id for claim in self.claims]
         if twice := sorted({i for i in ids if ids.count(i) > 1}):
             raise ValueError(f"claim ids must be unique; used twice: {names(twice)}")
-        for record in (*self.deviations, *self.corrections):
+        records: tuple[Deviation | Correction, ...] = (*self.deviations, *self.corrections)
+        for record in records:
             if unknown := set(record.claims) - set(ids):
                 raise ValueError(f"{record.what[:40]!r} names unknown claims {names(unknown)}")
         if missing := set(PRESETS) - set(self.presets):
             raise ValueError(f"presets missing: {names(missing)}")
         keys = {name: set(preset.parameters) for name, preset in self.presets.items()}
-        if len({frozenset(k) for k in keys.values()}) > 1:
-            odd = set.union(*keys.values()) - set.intersection(*keys.values())
+        every, common = set().union(*keys.values()), set(keys["smoke"]).intersection(*keys.values())
+        if odd := every - common:
             raise ValueError(f"every preset must set the same parameters; not in all: {names(odd)}")
         return self
 

@@ -26,7 +26,7 @@ Value = Primitive | list[Primitive]
 PARAMETERS_TAG = "parameters"
 INJECTED_TAG = "injected-parameters"
 _SCALARS = (bool, int, float, str)
-_WANTED = {
+_WANTED: dict[type | None, str] = {
     bool: "true, false or none",
     int: "an integer or none",
     float: "a finite number or none",

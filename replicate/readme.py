@@ -30,15 +30,15 @@ def _fold(slug: str, claims: pd.DataFrame) -> str:
 
 def figures_block() -> str:
     """Return a table of two columns with one figure a paper: the one that decides most of its claims."""
-    cells = [_figure(result) for result in snapshot() if result.cover]
+    cells = [_figure(result.slug, result.cover) for result in snapshot() if result.cover]
     rows = [cells[i : i + 2] for i in range(0, len(cells), 2)]
     lines = [f"| {' | '.join([*row, ''][:2])} |" for row in rows]
     return "\n".join(["| | |", "|---|---|", *lines, ""])
 
 
-def _figure(result: report.Result) -> str:
-    path, name = result.cover.relative_to(project_root()).as_posix(), result.cover.stem
-    return f'**{result.slug}** {name}<br><img src="{path}" alt="{result.slug}: {name}" width="400">'
+def _figure(slug: str, cover: Path) -> str:
+    path, name = cover.relative_to(project_root()).as_posix(), cover.stem
+    return f'**{slug}** {name}<br><img src="{path}" alt="{slug}: {name}" width="400">'
 
 
 def picture_path() -> Path:

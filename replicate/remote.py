@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import nullcontext
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def compute(
-    link: Link, unit: Unit, todo: list[Task], base: Mapping[str, object]
+    link: Link, unit: Unit, todo: list[Task], base: Mapping[str, Any]
 ) -> Iterator[tuple[Task, UnitResult | str]]:
     """Yield every task with its result, or with the reason why there is none, as they come.
 
@@ -77,7 +77,7 @@ def _together(client, unit: Unit, todo: list[Task], device: str, base, *, turn: 
         future.release()
 
 
-def _on_worker(task: Task, *, unit: Unit, device: str, base: Mapping[str, object]) -> UnitResult | str:
+def _on_worker(task: Task, *, unit: Unit, device: str, base: Mapping[str, Any]) -> UnitResult | str:
     from replicate.sweep import measured
 
     if problem := _differs(unit, base):
@@ -87,7 +87,7 @@ def _on_worker(task: Task, *, unit: Unit, device: str, base: Mapping[str, object
         return measured(unit, task, device)
 
 
-def _differs(unit: Unit, base: Mapping[str, object]) -> str:
+def _differs(unit: Unit, base: Mapping[str, Any]) -> str:
     """Return why this worker's result would not be the one that was asked for; empty if it would."""
     wanted = {"code": base["modules"], "libraries": base["libraries"], "data": base["data"]}
     here = _here(unit, tuple(base["data"]))

@@ -38,7 +38,7 @@ class Result:
         vectors = {path.stem: path for path in self.files("figures") if path.suffix == ".svg"}
         counted = Counter(name for name in self.claims["figure"] if name in vectors)
         name = next((name for name, _ in counted.most_common(1)), next(iter(vectors), None))
-        return vectors.get(name)
+        return vectors.get(name or "")
 
     @property
     def has_notebook(self) -> bool:

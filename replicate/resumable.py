@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from replicate.augmentation import draw_crops
 from replicate.checkpoint import Checkpoint
+from replicate.compiled import compiled, forget_compiled
 from replicate.device_images import DeviceImages
 from replicate.precision import autocast
 from replicate.schedules import Schedule
@@ -24,6 +25,9 @@ from replicate.schedules import Schedule
 log = logging.getLogger("replicate.training")
 Streams = Callable[[str, int], torch.Generator]
 Epoch = dict[str, float]
+Step = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+_ONE_GRAPH = {"mode": "reduce-overhead", "dynamic": False}  # the GPU repeats a recorded step: one launch
+COMPILED_FROM = 5_000  # steps of a training from which on compiling, 20 s on a GPU, pays
 
 
 class Diverged(RuntimeError):
@@ -72,50 +76,72 @@ class Training:
         """
         self._resume(str(images.padded.device))
         rates = [group["lr"] for group in self.optimizer.param_groups] if self.optimizer else []
+        step = self.step(images, fast=epochs * (len(images) // self.batch_size) >= COMPILED_FROM)
         started, first = time.monotonic(), len(self.history)
         for epoch in range(first, epochs):
-            record = {"epoch": epoch + 1, **self._epoch(images, epoch, rates)}
+            record = {"epoch": epoch + 1, **self._epoch(images, epoch, rates, step)}
             if after_epoch is not None:
                 record |= after_epoch(epoch + 1)
             self.history.append(record)
             if (epoch + 1) % self.every == 0 or epoch + 1 == epochs:
                 self._keep(rates)
             _say(record, epochs, len(images), time.monotonic() - started, epoch + 1 - first)
+        forget_compiled()  # a sweep compiles each network anew: nothing may pile up
         return self.history
 
-    def _epoch(self, images: DeviceImages, epoch: int, rates: list[float]) -> Epoch:
+    def step(self, images: DeviceImages, *, fast: bool) -> Step:
+        """Return one step: ``(chosen, crops) -> (mean loss, right answers)`` of a batch before the step.
+
+        ``fast``: compile it where that is possible, for batches of ``batch_size``; others take the usual way.
+        """
+        device = str(images.padded.device)
+        plain = images.augmented, self._losses
+        fast = (compiled(plain[0], device, dynamic=False), compiled(plain[1], device, **_ONE_GRAPH)) if fast else plain
+
+        def step(chosen: Tensor, crops: Tensor) -> tuple[Tensor, Tensor]:
+            augmented, losses = fast if len(chosen) == self.batch_size else plain
+            with _memory_explained(self.batch_size):
+                loss, correct = losses(*augmented(chosen, crops))
+                if loss.requires_grad:
+                    self._descend(loss)
+            return loss.detach(), correct
+
+        return step
+
+    def _epoch(self, images: DeviceImages, epoch: int, rates: list[float], step: Step) -> Epoch:
         self.model.train()
         n, device = len(images), images.padded.device
         order = torch.randperm(n, generator=self.streams("order", epoch)).to(device)
         crops = draw_crops(n, images.pad, self.streams("augmentation", epoch), mirror=images.mirror).to(device)
-        step = epoch * math.ceil(n / self.batch_size)
+        number = epoch * math.ceil(n / self.batch_size)
         total, correct = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
         for chosen, crop in zip(order.split(self.batch_size), crops.split(self.batch_size), strict=True):
-            self._set_rates(rates, self.schedule(step))
-            with _memory_explained(self.batch_size):
-                loss, logits, labels = self._step(*images.augmented(chosen, crop))
+            self._set_rates(rates, self.schedule(number))
+            loss, right = step(chosen, crop)
             total += loss * len(chosen)
-            correct += (logits.argmax(1) == labels).sum()
-            step += 1
-        loss = total.item() / n  # the only synchronisation of the epoch
-        if not math.isfinite(loss):
+            correct += right
+            number += 1
+        mean = total.item() / n  # the only synchronisation of the epoch
+        if not math.isfinite(mean):
             raise Diverged(
-                f"the loss became {loss} in epoch {epoch + 1} (rate {max(rates, default=0):g} times the schedule): "
+                f"the loss became {mean} in epoch {epoch + 1} (rate {max(rates, default=0):g} times the schedule): "
                 "lower the rate, or start with a warm-up epoch, and record that you did"
             )
-        return {"loss": loss, "accuracy": correct.item() / n}
+        return {"loss": mean, "accuracy": correct.item() / n}
 
-    def _step(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        with autocast(self.precision, str(inputs.device)):
+    def _losses(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        with autocast(self.precision, inputs.device.type):
             logits = self.model(inputs)
-        loss = F.cross_entropy(logits.float(), labels)
-        if loss.requires_grad:
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            if self.after_backward is not None:
-                self.after_backward()
-            self.optimizer.step()
-        return loss.detach(), logits.detach(), labels
+        return F.cross_entropy(logits.float(), labels), (logits.detach().argmax(1) == labels).sum()
+
+    def _descend(self, loss: Tensor) -> None:
+        if self.optimizer is None:
+            raise ValueError("a loss with a gradient, but no optimizer to descend it: give one")
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.after_backward is not None:
+            self.after_backward()
+        self.optimizer.step()
 
     def _set_rates(self, rates: list[float], factor: float) -> None:
         for group, rate in zip(self.optimizer.param_groups if self.optimizer else [], rates, strict=True):

@@ -13,9 +13,10 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,7 @@ class Run:
 
     Args:
         slug: the paper's name.
-        preset: ``smoke``, ``default``, ``paper``, or ``overnight`` where there is one; no variable is consulted.
+        preset: ``smoke``, ``default``, ``paper``; ``gpu``, ``overnight`` where there is one; no variable is consulted.
         seed: base seed of every random stream.
         device: ``auto``, ``cpu`` or ``cuda``.
         jobs: worker processes; None = ``$REPLICATE_JOBS`` or all cores.
@@ -92,8 +93,16 @@ class Run:
     def units(self, unit: sweeps.Unit, work: Iterable[tuple[sweeps.Config, int]]) -> pd.DataFrame:
         """Run a unit for explicit (configuration, replicate) pairs; return the tidy rows."""
         data = {name: datasets.data_hash(name) for name in self.paper.datasets}
-        shared = {"link": self.link, "limits": Limits.from_environment()}
-        sweeper = sweeps.Sweeper(self.paper.slug, self.seed, self.device, self.jobs, data, **shared)
+        sweeper = sweeps.Sweeper(
+            self.paper.slug,
+            self.seed,
+            self.device,
+            self.jobs,
+            data,
+            link=self.link,
+            limits=Limits.from_environment(),
+            gpu_jobs=sweeps.default_gpu_jobs(),
+        )
         frame, cost = sweeper(unit, work)
         self._costs[unit.__name__] = self._costs.get(unit.__name__, sweeps.Cost()) + cost
         return frame
@@ -126,10 +135,9 @@ class Run:
 
         folder = self.directory / "figures"
         with matplotlib.rc_context({"svg.hashsalt": f"{self.paper.slug}/{name}", "svg.fonttype": "path"}):
-            options = {"bbox_inches": "tight"}
-            svg = {**options, "metadata": {"Date": None}}
-            atomic.write_with(folder / f"{name}.svg", lambda p: figure.savefig(p, **svg))
-            atomic.write_with(folder / f"{name}.png", lambda p: figure.savefig(p, dpi=150, **options))
+            draw = partial(figure.savefig, bbox_inches="tight")
+            atomic.write_with(folder / f"{name}.svg", partial(draw, metadata={"Date": None}))
+            atomic.write_with(folder / f"{name}.png", partial(draw, dpi=150))
 
     def measure(self, claim: str, measurement: Measurement | None) -> None:
         """Record what was measured for a claim; None means it could not be measured."""
@@ -189,6 +197,7 @@ class Run:
             "parameters": self.parameters,
             "device": self.device,
             "jobs": self.jobs,
+            "gpu_jobs": sweeps.default_gpu_jobs(),
             "verdicts": claims["verdict"].value_counts().to_dict(),
             "experiments": {name: asdict(cost) for name, cost in self._costs.items()},
             "kernel_seconds": time.time() - self._started,
@@ -204,9 +213,9 @@ def _wide(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def resolve(paper: "paper.Paper", preset: str, overrides: dict[str, object]) -> dict[str, object]:
+def resolve(paper: "paper.Paper", preset: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return the preset's parameters with the overrides that are not None."""
-    values = dict(paper.preset(preset).parameters)
+    values: dict[str, Any] = dict(paper.preset(preset).parameters)
     for name, value in overrides.items():
         if name not in values:
             raise UserError(f"{paper.slug} has no parameter {name!r}: {nearest(name, values)}")

@@ -28,7 +28,15 @@ class Broken:
 
 
 def requests(
-    paper: str, preset: str, *, seed=0, jobs=None, device="auto", assignments: Iterable[str] = (), cluster=None
+    paper: str,
+    preset: str,
+    *,
+    seed=0,
+    jobs=None,
+    gpu_jobs=None,
+    device="auto",
+    assignments: Iterable[str] = (),
+    cluster=None,
 ) -> tuple[list[Request], list[Broken]]:
     """Turn the command line into requests; check everything before anything runs.
 
@@ -43,7 +51,8 @@ def requests(
         raise UserError("-p changes one paper's parameter: name the paper instead of 'all'")
     if paper != "all" and paper not in papers.slugs():
         raise UserError(f"unknown paper {paper!r}: {nearest(paper, [*papers.slugs(), 'all'])}")
-    resolved, workers = _device(device, cluster), jobs or sweep.default_jobs()
+    resolved = _device(device, cluster)
+    jobs, gpu_jobs = jobs or sweep.default_jobs(), gpu_jobs or sweep.default_gpu_jobs()
     chosen, broken = [], []
     for slug in papers.slugs() if paper == "all" else [paper]:
         try:
@@ -57,7 +66,7 @@ def requests(
             continue  # a preset that only some papers have
         known = loaded.preset(preset).parameters
         overrides = parameters.parse_assignments(list(assignments), known, slug=slug)
-        chosen.append(Request(loaded, preset, seed, resolved, workers, overrides))
+        chosen.append(Request(loaded, preset, seed, resolved, jobs, gpu_jobs, overrides))
         suite.check_overrides(chosen[-1])
     return chosen, broken
 
@@ -82,10 +91,10 @@ def run_all(
 
     A cluster is started once for all of them, and only if there is something to do.
     """
-    needed = cluster is not None and (force or any(suite.why(request) for request in chosen))
+    work = force or any(suite.why(request) for request in chosen)
     outcomes = []
     chosen = [replace(request, limits=limits) for request in chosen]
-    with _workers(cluster, console) if needed else nullcontext() as link:
+    with _workers(cluster, console) if cluster is not None and work else nullcontext() as link:
         for request in chosen:
             request = replace(request, link=link)
             with _live(request, console) as on_poll:

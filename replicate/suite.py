@@ -24,7 +24,7 @@ from replicate.limits import Limits
 from replicate.paper import Paper
 from replicate.run import DIRECTORY, resolve
 
-CELL_TIMEOUT = {"smoke": 300, "default": 3600, "overnight": None, "paper": None}  # seconds a cell may take
+CELL_TIMEOUT = {"smoke": 300, "default": 3600, "gpu": None, "overnight": None, "paper": None}  # seconds a cell may take
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Request:
         seed: base seed.
         device: ``"cpu"`` or ``"cuda"`` (resolved).
         jobs: worker processes.
+        gpu_jobs: units that share a GPU at once.
         overrides: parameters to replace in the preset.
         link: the cluster whose workers compute; None for this machine.
         limits: what one unit of work may take.
@@ -47,6 +48,7 @@ class Request:
     seed: int = 0
     device: str = "cpu"
     jobs: int = 1
+    gpu_jobs: int = 1
     overrides: Mapping[str, object] = field(default_factory=dict)
     link: Link | None = None
     limits: Limits = field(default_factory=Limits)
@@ -193,6 +195,7 @@ def _environment(request: Request, staging: Path, meter: Path) -> dict[str, str]
     return {
         DIRECTORY: str(staging),
         "REPLICATE_JOBS": str(request.jobs),
+        "REPLICATE_GPU_JOBS": str(request.gpu_jobs),
         "OMP_WAIT_POLICY": "passive",  # threads that wait for each other leave their core to other programs
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # matrix products on a GPU repeat bit for bit only with this
         "REPLICATE_ROOT": str(paths.project_root()),

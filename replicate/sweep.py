@@ -18,6 +18,7 @@ from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import joblib
 import pandas as pd
@@ -34,7 +35,7 @@ from replicate.seeds import Seed
 from replicate.unit_cache import Row, UnitCache, UnitResult, plain_items, plain_rows
 
 Unit = Callable[..., list[Row]]
-Config = Mapping[str, object]
+Config = Mapping[str, Any]
 # joblib replaces workers that have grown, as trainings do; their units are done by the new ones
 warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
 _LAST_COLUMNS = ["dataset", "seed", "step", "metric", "value", "unit", "split", "n", "status"]
@@ -49,7 +50,7 @@ _RESERVED = {"paper", "experiment", "seed", "metric", "value", "status"}  # not 
 class Task:
     """One unit of work to be done."""
 
-    config: dict[str, object]
+    config: dict[str, Any]
     seed: Seed
     key: str
 
@@ -82,7 +83,8 @@ class Sweeper:
         paper: slug, for the ``paper`` column and the cache folder.
         base_seed: see :class:`replicate.seeds.Seed`.
         device: ``"cpu"`` or ``"cuda"``; handed to units that take ``device``.
-        jobs: worker processes; 1 runs in this process, as do units that compute on a GPU.
+        jobs: worker processes; 1 runs in this process.
+        gpu_jobs: the same for units that compute on a GPU, which share it: more than 1 pays for small networks.
         data: ``{data set: hash}`` of what the units may read.
         cache: the folder of results.
         link: the cluster that computes instead of this machine's processes.
@@ -97,6 +99,7 @@ class Sweeper:
     cache: Path = field(default_factory=unit_cache_dir)
     link: Link | None = None
     limits: Limits = field(default_factory=Limits)
+    gpu_jobs: int = 1
 
     def __call__(self, unit: Unit, work: Iterable[tuple[Config, int]]) -> tuple[pd.DataFrame, Cost]:
         """Run ``unit`` for every (configuration, replicate) and return a tidy frame and its cost.
@@ -127,7 +130,7 @@ class Sweeper:
             raise UnitFailed(_describe(unit, failures, len(tasks)))
         return self._frame(unit, tasks, results), _cost(results.values(), computed=len(todo))
 
-    def _ingredients(self, unit: Unit) -> dict[str, object]:
+    def _ingredients(self, unit: Unit) -> dict[str, Any]:
         """Everything but configuration and seed that a result depends on."""
         _refuse_stale_code(unit)
         sources = unit_sources(unit)
@@ -140,7 +143,7 @@ class Sweeper:
             **({"device": self.device} if _takes_device(unit) else {}),
         }
 
-    def _task(self, base: Mapping[str, object], config: Config, replicate: int) -> Task:
+    def _task(self, base: Mapping[str, Any], config: Config, replicate: int) -> Task:
         config = plain_items(config)
         if taken := _RESERVED & config.keys():
             raise ValueError(f"a configuration may not use the names of results: {', '.join(sorted(taken))}")
@@ -156,9 +159,9 @@ class Sweeper:
         shared = (self.device, cache, group, base, self.limits)
         calls = (joblib.delayed(_run)(unit, t, *shared) for t in todo)
         on_gpu = self.device == "cuda" and _takes_device(unit)
-        jobs = 1 if on_gpu else min(self.jobs, len(todo))
+        jobs = min(self.gpu_jobs if on_gpu else self.jobs, len(todo))
         if jobs <= 1:
-            with one_thread(base["libraries"]), same_sums() if on_gpu else nullcontext():
+            with one_thread(base["libraries"]):
                 yield from (call(*args, **kwargs) for call, args, kwargs in calls)
             return
         with joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
@@ -180,13 +183,13 @@ class Sweeper:
         return frame[[c for c in frame.columns if c not in last] + last]
 
 
-def grid(**axes: Iterable[object]) -> list[dict[str, object]]:
+def grid(**axes: Iterable[object]) -> list[dict[str, Any]]:
     """Return every combination of the given axes as configurations, the last axis varying fastest.
 
     >>> grid(width=[50, 100], depth=[1])
     [{'width': 50, 'depth': 1}, {'width': 100, 'depth': 1}]
     """
-    configs: list[dict[str, object]] = [{}]
+    configs: list[dict[str, Any]] = [{}]
     for name, values in axes.items():
         values = list(values)
         configs = [{**config, name: value} for config in configs for value in values]
@@ -205,7 +208,7 @@ def measured(unit: Unit, task: Task, device: str, limits: Limits = NO_LIMITS) ->
     wall, cpu = time.perf_counter(), time.process_time()
     try:
         extra = {"device": device} if _takes_device(unit) else {}
-        with enforced(limits):
+        with enforced(limits), same_sums() if extra.get("device") == "cuda" else nullcontext():
             rows = plain_rows(unit(deepcopy(task.config), task.seed, **extra))  # units may change their copy
     except UnitLimit as error:
         return f"stopped: {error}"
@@ -248,7 +251,7 @@ def unit_sources(unit: Unit) -> dict[str, str]:
     """Fingerprint the modules that a unit uses; one that lives outside the package by its own file."""
     if found := fingerprint.module_sources(unit.__module__):
         return found
-    return {unit.__module__: fingerprint.digest(Path(inspect.getsourcefile(unit)).read_bytes())}
+    return {unit.__module__: fingerprint.digest(Path(inspect.getfile(unit)).read_bytes())}
 
 
 def _order(task: Task) -> tuple:
@@ -271,6 +274,11 @@ def _describe(unit: Unit, failures: list[tuple[Task, str]], total: int) -> str:
         lines.append(f"  {task.config}, replicate {task.seed.replicate}: {trace.strip().splitlines()[-1]}")
     lines += ["first traceback:", failures[0][1].rstrip()]
     return "\n".join(lines)
+
+
+def default_gpu_jobs() -> int:
+    """Return ``$REPLICATE_GPU_JOBS``, or 1: units that compute on a GPU run one after the other."""
+    return int(os.environ.get("REPLICATE_GPU_JOBS") or 1)
 
 
 def default_jobs() -> int:

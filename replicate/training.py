@@ -130,9 +130,10 @@ def batch_input(images: Tensor, scale: float | None = None) -> Tensor:
 
 def kernel_penalty(model: nn.Module) -> Tensor:
     """Return ``sum(w^2)`` over kernels, no factor 1/2; a model may define its own ``kernel_penalty()``."""
-    if hasattr(model, "kernel_penalty"):
-        return model.kernel_penalty()
-    return sum(p.square().sum() for name, p in model.named_parameters() if is_kernel(name, p))
+    if (own := getattr(model, "kernel_penalty", None)) is not None:
+        return own()
+    squares = (p.square().sum() for name, p in model.named_parameters() if is_kernel(name, p))
+    return sum(squares, start=torch.zeros(()))
 
 
 def is_kernel(name: str, parameter: Tensor) -> bool:

@@ -162,7 +162,7 @@ def test_smoke_parameters_are_json_primitives(slug):
         assert json.loads(json.dumps(preset.parameters)) == preset.parameters
         assert (
             preset.budget_seconds
-            <= {"smoke": 20, "default": 300, "overnight": 43_200, "paper": 10**7}[
+            <= {"smoke": 20, "default": 300, "gpu": 3_600, "overnight": 43_200, "paper": 10**7}[
                 next(k for k, v in papers.load(slug).presets.items() if v == preset)
             ]
         )

@@ -43,7 +43,7 @@ MISTAKES = [
     ("id twice", ('id = "C2"', 'id = "C1"'), "the file as a whole", "unique; used twice: C1"),
     ("unknown preset", ('["default", "paper"]', '["tiny"]'), r"claim 'C2', field 'needs.presets.0'", "'smoke'"),
     ("claims not a list", ("[[claims]]\nid = \"C1\"", "[claims]\nid = \"C1\""), "not valid TOML", ""),
-    ("unnamed preset", ("[presets.paper]", "[presets.huge]"), r"field 'presets.huge", "'paper' or 'overnight'"),
+    ("unnamed preset", ("[presets.paper]", "[presets.huge]"), r"field 'presets.huge", "'paper', 'gpu' or 'overnight'"),
     ("no time", ("budget_seconds = 20\n", "budget_seconds = 0\n"), r"presets.smoke.budget_seconds", "greater than 0"),
     ("other parameters", ("dim = 200, rate", "dims = 200, rate"), "the file as a whole", "not in all: dim, dims"),
     ("deviation of nothing", (DEVIATION, DEVIATION.replace("C1", "C9")), "whole", "'Batch size' names unknown claims"),

@@ -626,3 +626,11 @@ def test_a_gpu_is_asked_for_the_same_sums(units, sweeper, device, expected):
     frame, _ = sweeper(device=device)(units.repeatable, [({"i": 0}, 0)])
     assert frame["value"].tolist() == [expected]
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_units_share_a_gpu_only_when_told_to(monkeypatch):
+    """How much of a GPU's memory a unit takes is not known in advance."""
+    monkeypatch.delenv("REPLICATE_GPU_JOBS", raising=False)
+    assert sweep.default_gpu_jobs() == 1
+    monkeypatch.setenv("REPLICATE_GPU_JOBS", "6")
+    assert sweep.default_gpu_jobs() == 6

@@ -42,7 +42,10 @@ def decode_archive(path: Path) -> Arrays:
 
 def _read_batch(archive: tarfile.TarFile, name: str, path: Path) -> tuple[np.ndarray, np.ndarray]:
     with decoding(f"{path}: member {name}", "pixels and labels"):
-        content = _Unpickler(archive.extractfile(name), encoding="bytes").load()
+        member = archive.extractfile(name)
+        if member is None:
+            raise KeyError(f"{name} is no file")
+        content = _Unpickler(member, encoding="bytes").load()
         channels_first = np.asarray(content[b"data"], np.uint8).reshape(-1, 3, 32, 32)
         labels = np.asarray(content[b"labels"], np.int64)
         if labels.shape != channels_first.shape[:1]:

@@ -10,7 +10,7 @@ import hashlib
 import io
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from replicate.datasets._decoding import decoding
 from replicate.datasets.registry import R_DATA, Entry
@@ -51,7 +51,7 @@ def _texts(table: "pd.DataFrame", name: str, entry: Entry) -> list[str]:
         return ["" if absent else _text(value) for value, absent in zip(column, column.isna(), strict=True)]
 
 
-def _text(value: object) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
     return format(float(value) + 0.0, f".{_DIGITS}g")  # + 0.0: no negative zero
@@ -140,7 +140,7 @@ def _read_r_data(path: Path, entry: Entry) -> "pd.DataFrame":
         objects = _r_objects(path)
     except Exception as error:  # the parser's failures on foreign bytes are of every kind
         raise DataError(f"it cannot be decoded as R data ({type(error).__name__}: {error})") from None
-    table = objects.get(entry.r_object)
+    table = objects.get(entry.r_object or "")
     if not isinstance(table, pd.DataFrame):
         raise DataError(f"it holds no table {entry.r_object!r} (found: {', '.join(map(str, objects)) or 'nothing'})")
     return table

@@ -126,7 +126,7 @@ def _stream(url: str, partial: Path) -> None:
 def _reason(error: Exception) -> str:
     from requests import exceptions
 
-    if isinstance(error, exceptions.HTTPError):
+    if isinstance(error, exceptions.HTTPError) and error.response is not None:
         return f"HTTP status {error.response.status_code}"
     if isinstance(error, exceptions.SSLError):
         return "the secure connection was refused"

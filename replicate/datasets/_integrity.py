@@ -60,4 +60,4 @@ def _guess(path: Path) -> str:
 
 
 def _length(size: int, entry: Entry) -> str:
-    return "; it looks truncated" if size < entry.bytes else ""
+    return "; it looks truncated" if size < (entry.bytes or 0) else ""

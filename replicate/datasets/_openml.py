@@ -33,7 +33,7 @@ def openml_table(entry: Entry, folder: Path) -> Path:
     return target
 
 
-def _fetch(number: int, home: Path) -> "pd.DataFrame":
+def _fetch(number: int | None, home: Path) -> "pd.DataFrame":
     import socket
 
     from sklearn.datasets import fetch_openml  # lazy: only downloads need it

@@ -9,6 +9,7 @@ import warnings
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def load_series(name: str) -> Series:
     """
     if name not in _SERIES:
         raise UserError(f"no series {name!r}: {nearest(name, _SERIES)}")
-    module = import_module(f"statsmodels.datasets.{name}")  # lazy: importing statsmodels takes a second
+    module: Any = import_module(f"statsmodels.datasets.{name}")  # lazy: importing statsmodels takes a second
     _compare(Path(module.__file__).with_name(f"{name}.csv"), _SERIES[name])
     frame = module.load_pandas().data
     if name == "sunspots":

@@ -28,11 +28,11 @@ def load_diabetes() -> Diabetes:
     from sklearn.datasets import load_diabetes  # lazy: importing scikit-learn takes a second
 
     bunch = load_diabetes(scaled=False)
-    arrays = [np.ascontiguousarray(part, dtype=np.float64) for part in (bunch.data, bunch.target)]
-    _check(*arrays)
-    for array in arrays:
+    covariates, progression = (np.ascontiguousarray(part, dtype=np.float64) for part in (bunch.data, bunch.target))
+    _check(covariates, progression)
+    for array in (covariates, progression):
         array.flags.writeable = False
-    return Diabetes(*arrays, tuple(bunch.feature_names))
+    return Diabetes(covariates, progression, tuple(bunch.feature_names))
 
 
 def _check(covariates: np.ndarray, progression: np.ndarray) -> None:

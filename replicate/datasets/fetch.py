@@ -26,7 +26,7 @@ class FileStatus:
 
     name: str
     dataset: str
-    bytes: int
+    bytes: int | None
     where: str
     state: str
     licence: str

@@ -100,7 +100,7 @@ def survival_at_hand(*, registry: Registry | None = None) -> list[str]:
 
 def _at_hand(entry: Entry, registry: Registry) -> bool:
     state = verify(entry.name, registry=registry).state
-    return state == "verified" or (state == "bundled" and find_spec(_MODULES[entry.bundled]) is not None)
+    return state == "verified" or (state == "bundled" and find_spec(_MODULES[entry.bundled or ""]) is not None)
 
 
 def _entry(name: str, registry: Registry) -> Entry:
@@ -129,8 +129,8 @@ def _from_file(entry: Entry, registry: Registry) -> tuple[str, str] | None:
         if entry.bundled:  # a damaged file was in the cache
             return None
         raise
-    is_elsewhere = source is not None and source.kind != "cache"
-    return _content.file_text(path, entry), source.kind if is_elsewhere else "download"
+    origin = "download" if source is None or source.kind == "cache" else source.kind
+    return _content.file_text(path, entry), origin
 
 
 def _from_package(entry: Entry) -> tuple[str, str]:
@@ -141,7 +141,7 @@ def _from_package(entry: Entry) -> tuple[str, str]:
             f"{entry.dataset} cannot be read from {entry.bundled} ({type(error).__name__}: {error}): install that "
             f"package in another version, or set {MIRROR_VARIABLE} to a folder with {entry.name}"
         ) from None
-    return _content.canonical_text(table, entry), entry.bundled
+    return _content.canonical_text(table, entry), entry.bundled or ""
 
 
 def _usable(frame: "pd.DataFrame") -> tuple["pd.DataFrame", dict[str, int]]:

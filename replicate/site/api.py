@@ -44,7 +44,7 @@ def _entry(node: Documented, place: str, *, method: bool = False) -> str:
     """Return a function, or a class with its public methods, as a block that opens on a click."""
     name = f"{place}.{node.name}"
     if isinstance(node, ast.ClassDef):
-        head, members = f"class {node.name}{_constructor(node)}", _public(node.body)
+        head, members = f"class {node.name}{_constructor(node)}", list(_public(node.body))
     else:
         head, members = _function_head(node, method=method), []
     first = (ast.get_docstring(node) or "").partition("\n")[0]

@@ -11,7 +11,7 @@ html_title = f"replicate, preset {os.environ['REPLICATE_SITE_PRESET']}"
 extensions = ["myst_nb", "replicate.site.mathml"]
 
 nb_execution_mode = "off"  # the report shows what ran; it runs nothing
-nb_ipywidgets_js = {}  # sliders need a kernel, and their scripts come from another host
+nb_ipywidgets_js: dict[str, str] = {}  # sliders need a kernel, and their scripts come from another host
 nb_merge_streams = True
 myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 3

@@ -5,6 +5,7 @@ Fourier convention: ``F(w) = integral of f(z) exp(-i w z) dz``.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
@@ -25,7 +26,7 @@ class Activation:
 
     name: str
     value: Callable[[np.ndarray], np.ndarray]
-    exact: Callable[[object, object], object]
+    exact: Callable[[Any, Any], Any]
     energy: Callable[[np.ndarray], np.ndarray] | None = None
 
     def __call__(self, z: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ Frequencies are radians per unit of x; errors are norms in ``L2(R^m)``.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy import integrate, special
@@ -20,7 +21,7 @@ _GRID = 20_000  # cuts among which the best bound is looked for
 _FARTHEST = 60  # times the larger of bandwidth and 1 / width
 
 
-def gaussian_tail(cut: np.ndarray, width: float, *, m: int = 1) -> np.ndarray:
+def gaussian_tail(cut: np.ndarray | float, width: float, *, m: int = 1) -> np.ndarray:
     """Return the norm of ``exp(-|x|^2 / (2 width^2))``, x in R^m, at frequencies ``|xi| > cut``."""
     square = (width * np.sqrt(np.pi)) ** m * special.gammaincc(m / 2, (width * np.asarray(cut)) ** 2)
     return np.sqrt(square)
@@ -40,17 +41,18 @@ def spectral_leak(ratio: np.ndarray, name: str | Activation, *, m: int = 1) -> n
         m: number of input variables.
     """
     sigma, ratio = activation(name), np.asarray(ratio, dtype=float)
-    if sigma.energy is None:
+    energy = sigma.energy
+    if energy is None:
         raise ValueError(f"activation {sigma.name!r} has no square-integrable spectrum; take gauss, mexican or tanh")
     if np.any(ratio <= 0):
         raise ValueError(f"the ratio cut / bandwidth is {ratio.min():g} at its lowest; it must be above 0")
     if sigma.name == "gauss" and m == 1:
         return 2 * np.pi * special.exp1(ratio**2)
-    return np.vectorize(lambda low: _leak(sigma, low, m), otypes=[float])(ratio)
+    return np.vectorize(lambda low: _leak(energy, low, m), otypes=[float])(ratio)
 
 
-def _leak(sigma: Activation, low: float, m: int) -> float:
-    value, _ = integrate.quad(lambda w: sigma.energy(w) * w**-m, low, low + 60, epsabs=0, epsrel=1e-12, limit=200)
+def _leak(energy: Callable[[Any], Any], low: float, m: int) -> float:
+    value, _ = integrate.quad(lambda w: energy(w) * w**-m, low, low + 60, epsabs=0, epsrel=1e-12, limit=200)
     return 2 * value
 
 

@@ -35,14 +35,14 @@ def finite_targets(name: str, values: object, n: int) -> np.ndarray:
 
 def positive(name: str, value: float) -> float:
     """Return a number that must be finite and above zero, else ``ValueError``."""
-    if not (np.isscalar(value) and np.isreal(value) and np.isfinite(value) and value > 0):
+    if not (_real(value) and value > 0):
         raise ValueError(f"{name} is {value!r}; it must be a finite number above 0")
     return float(value)
 
 
 def not_negative(name: str, value: float) -> float:
     """Return a number that must be finite and at least zero, else ``ValueError``."""
-    if not (np.isscalar(value) and np.isreal(value) and np.isfinite(value) and value >= 0):
+    if not (_real(value) and value >= 0):
         raise ValueError(f"{name} is {value!r}; it must be a finite number, 0 or above")
     return float(value)
 
@@ -52,6 +52,10 @@ def whole(name: str, value: int, *, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ValueError(f"{name} is {value!r}; it must be a whole number, {least} or above")
     return int(value)
+
+
+def _real(value: object) -> bool:
+    return bool(np.isscalar(value) and np.isreal(value) and np.isfinite(value))
 
 
 def _finite(name: str, array: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Units of work: ``(config, seed) -> rows``, one function per experiment."""
 
+from typing import Any
+
 import numpy as np
 from mpmath import mp
 from scipy.signal import lombscargle
@@ -15,7 +17,7 @@ from .network import RandomNet, RandomNetCV
 from .paths import path, rms
 from .targets import TARGETS
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 _EXTENDED = {  # targets of the precision study in any number of digits
     "sin4": lambda x: mp.sin(8 * mp.pi * x),
     "narrow": lambda x: mp.exp(-((20 * (x - mp.mpf(1) / 2)) ** 2)),

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from replicate.measurement import Measurement, from_exact, from_median, from_seeds
+from replicate.rows import where
 
 BELOW = 0.1  # relative error that counts as "approximated"
 MAIN = {"activation": "sigmoid", "width": 300, "penalty": 0.0}  # of the critical bandwidth
@@ -36,7 +37,7 @@ def critical_bandwidths(frame: pd.DataFrame, **cell: object) -> pd.DataFrame:
 
     Infinite where no bandwidth of the grid reaches it.
     """
-    if not len(rows := _cell(frame, {"metric": "relative error", **MAIN, **cell})):
+    if not len(rows := where(frame, **{"metric": "relative error", **MAIN, **cell})):
         return pd.DataFrame()
     reached = rows["bandwidth"].where(rows["value"] < BELOW, np.inf)
     return reached.groupby([rows["seed"], rows["target"]]).min().unstack("target")
@@ -44,7 +45,7 @@ def critical_bandwidths(frame: pd.DataFrame, **cell: object) -> pd.DataFrame:
 
 def best_bandwidths(frame: pd.DataFrame, **cell: object) -> pd.DataFrame:
     """Return for every seed (rows) and target (columns) the bandwidth with the smallest error."""
-    if not len(rows := _cell(frame, {"metric": "relative error", **MAIN, **cell})):
+    if not len(rows := where(frame, **{"metric": "relative error", **MAIN, **cell})):
         return pd.DataFrame()
     best = rows.loc[rows.groupby(["seed", "target"])["value"].idxmin()]
     return best.pivot(index="seed", columns="target", values="bandwidth")
@@ -112,7 +113,7 @@ def floor_deviation(widths: pd.DataFrame, operator: pd.DataFrame, *, width: int 
     """Return |plateau / floor - 1| where it is largest among the bandwidths 0.5, 1, 5, 10: median over seeds."""
     if not (len(widths) and len(operator)):
         return None
-    floors = _cell(operator, {"metric": "floor", "target": "LW"}).set_index("bandwidth")["value"]
+    floors = where(operator, metric="floor", target="LW").set_index("bandwidth")["value"]
     cells = {
         b: _by_seed(widths, "test rmse", {"bandwidth": b, "target": "LW", "width": width}) for b in (0.5, 1, 5, 10)
     }
@@ -124,7 +125,7 @@ def floor_deviation(widths: pd.DataFrame, operator: pd.DataFrame, *, width: int 
 
 def series_plateau(frame: pd.DataFrame) -> Measurement | None:
     """Return the largest over the smallest test RMSE on CO2 among bandwidths up to 30 and all widths, by seed."""
-    rows = _cell(frame, {"metric": "test rmse", "series": "co2"})
+    rows = where(frame, metric="test rmse", series="co2")
     rows = rows[rows["bandwidth"] <= 30] if len(rows) else rows
     if not len(rows) or rows["bandwidth"].nunique() < 2:
         return None
@@ -134,7 +135,7 @@ def series_plateau(frame: pd.DataFrame) -> Measurement | None:
 
 def best_series_bandwidth(frame: pd.DataFrame, *, width: int = 800) -> Measurement | None:
     """Return the bandwidth with the smallest test RMSE on CO2 at a width: median over seeds."""
-    rows = _cell(frame, {"metric": "test rmse", "series": "co2", "width": width})
+    rows = where(frame, metric="test rmse", series="co2", width=width)
     if not len(rows) or rows["bandwidth"].nunique() < 5:
         return None
     best = rows.loc[rows.groupby("seed")["value"].idxmin()]
@@ -157,14 +158,6 @@ def _slope(row: pd.Series, edge: float) -> float:
     return float(np.polyfit(np.log(periods[usable]), np.log(values[usable]), 1)[0])
 
 
-def _cell(frame: pd.DataFrame, cell: dict) -> pd.DataFrame:
-    for name, value in cell.items():
-        if not len(frame):
-            break
-        frame = frame[frame[name] == value]
-    return frame
-
-
 def _by_seed(frame: pd.DataFrame, metric: str, cell: dict) -> pd.Series:
-    rows = _cell(frame, {"metric": metric, **cell})
+    rows = where(frame, **{"metric": metric, **cell})
     return rows.set_index("seed")["value"].astype(float) if len(rows) else pd.Series(dtype=float)

@@ -1,7 +1,6 @@
 """Regressors in scikit-learn's conventions: a net with frozen random weights, and one that chooses its bandwidth."""
 
 from collections.abc import Sequence
-from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -149,14 +148,14 @@ class RandomNetCV(RegressorMixin, BaseEstimator):
         """Choose the bandwidth and refit; ``ValueError`` for fewer samples than folds and what `RandomNet` refuses."""
         X = finite_matrix("X", X)
         y = finite_targets("y", y, len(X))
-        if not isinstance(self.folds, Integral) or not 2 <= self.folds <= len(X):
+        if not isinstance(self.folds, int | np.integer) or not 2 <= self.folds <= len(X):
             raise ValueError(f"folds is {self.folds!r}; it must be a whole number from 2 to the {len(X)} samples")
         if not len(self.bandwidths):
             raise ValueError("bandwidths is empty; give at least one candidate")
         order = np.arange(len(X))
         fold = order * self.folds // len(X) if self.blocked else order % self.folds
         errors = {b: self._error(b, X, y, fold) for b in self.bandwidths}
-        self.errors_, self.bandwidth_ = errors, min(errors, key=errors.get)
+        self.errors_, self.bandwidth_ = errors, min(errors, key=lambda b: errors[b])
         self.net_ = self._net(self.bandwidth_).fit(X, y)
         self.n_features_in_ = X.shape[1]
         return self

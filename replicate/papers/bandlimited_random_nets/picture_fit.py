@@ -1,5 +1,7 @@
 """Regress a photograph's grey values on the place of the pixels: small pictures in one piece, large ones in blocks."""
 
+from typing import Any
+
 import numpy as np
 
 from .factorisation import Factorisation
@@ -10,7 +12,7 @@ from .problems import Picture, psnr
 
 def ratios(
     layer: HiddenLayer, picture: Picture, widths: list[int], penalty: float, device: str
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Return signal-to-noise ratios on training and test pixels, rows with width, metric and value (dB)."""
     problem = picture.problem
     arrays = problem.inputs, problem.targets, problem.test_inputs, problem.test_targets

@@ -110,7 +110,7 @@ def image(run) -> pd.DataFrame:
 def baselines(run) -> pd.DataFrame:
     """Compare places where weights are drawn."""
     s = run.settings
-    axes = {"bandwidth": [1, 10, 30, 100], "widths": [[50, 100, 200]], "n": [s.samples]}
+    axes: dict[str, list] = {"bandwidth": [1, 10, 30, 100], "widths": [[50, 100, 200]], "n": [s.samples]}
     placements = ["box", "ball", "gaussian", "placed", "cauchy"]
     return run.sweep(ex.baselines, grid(placement=placements, **axes), replicates=s.baseline_replicates)
 
@@ -125,11 +125,11 @@ def remedies(run) -> pd.DataFrame:
 def incremental(run) -> pd.DataFrame:
     """Run the incremental net."""
     s = run.settings
-    axes = {"bandwidth": [1, 30, 150], "counts": [[100, 500, 1000, 5000]], "n": [1000]}
+    axes: dict[str, list] = {"bandwidth": [1, 30, 150], "counts": [[100, 500, 1000, 5000]], "n": [1000]}
     return run.sweep(ex.incremental, grid(**axes), replicates=s.baseline_replicates)
 
 
 def control(run) -> pd.DataFrame:
     """The negative control: diabetes, five folds."""
-    axes = {"bandwidth": [0.1, 0.5, 1, 5, 20], "width": [200], "penalty": [1e-2]}
+    axes: dict[str, list] = {"bandwidth": [0.1, 0.5, 1, 5, 20], "width": [200], "penalty": [1e-2]}
     return run.sweep(ex.control, grid(**axes), replicates=run.settings.control_folds)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,7 @@ def zero_shares(model: nn.Module, images: DeviceImages, *, precision: str = "fp3
     return {name: torch.stack(parts).sum(0) / len(images) for name, parts in found.items()}
 
 
-def activity_rows(model: nn.Module, images: DeviceImages, *, precision: str = "fp32") -> Iterator[dict[str, object]]:
+def activity_rows(model: nn.Module, images: DeviceImages, *, precision: str = "fp32") -> Iterator[dict[str, Any]]:
     """Yield the share of dead channels and the mean share of zeros, "inside" blocks (and stem) and at block outputs.
 
     Inside, one norm alone decides; at a block's output the ReLU acts on the sum with the shortcut.

@@ -1,6 +1,7 @@
 """What gamma and beta look like after training: how many are small, and how they are distributed."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ def betas(model: nn.Module) -> Tensor:
     return torch.cat([layer.bias.detach().double().cpu() for layer in norm_layers(model).values()])
 
 
-def summary_rows(model: nn.Module) -> Iterator[dict[str, object]]:
+def summary_rows(model: nn.Module) -> Iterator[dict[str, Any]]:
     """Yield shares of small gammas, whole and by norm, and quantiles 0, 0.01 ... 1 of gamma, |gamma| and beta."""
     gamma = gammas(model)
     for threshold in THRESHOLDS:

@@ -72,14 +72,21 @@ class Selection:
         """Add the gradient of ``penalty * sum |gamma|`` (network slimming) to the trained gammas."""
         for name, parameter in self.parameters.items() if penalty else ():
             if self.roles[name] == "gamma":
-                parameter.grad.add_(parameter.sign(), alpha=penalty)
+                gradient(parameter).add_(parameter.sign(), alpha=penalty)
 
     @torch.no_grad()
     def mask_gradients(self, weight_decay: float) -> None:
         """Add the decay to the masked parameters' gradients and zero what is not trained; momentum then stays 0 too."""
         for name, mask in self.masks.items():
             parameter = self.parameters[name]
-            parameter.grad.add_(parameter, alpha=weight_decay).mul_(mask)
+            gradient(parameter).add_(parameter, alpha=weight_decay).mul_(mask)
+
+
+def gradient(parameter: Tensor) -> Tensor:
+    """Return a parameter's gradient, ``RuntimeError`` before a backward pass."""
+    if parameter.grad is None:
+        raise RuntimeError("no gradient yet: call backward() before changing gradients")
+    return parameter.grad
 
 
 def trainable(
@@ -99,6 +106,12 @@ def trainable(
     Raises:
         ValueError: an unknown condition (names the nearest), a random one without a generator, or more weights
             wanted than there are.
+
+    >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(8 * 6 * 6, 10))
+    >>> sorted(trainable(model, "bn").parameters)
+    ['1.bias', '1.weight']
+    >>> [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    ['1.weight', '1.bias']
     """
     if condition not in CONDITIONS and condition not in MASKED:
         raise ValueError(f"unknown condition {condition!r}; {nearest(condition, [*CONDITIONS, *MASKED])}")

@@ -1,10 +1,12 @@
 """Units of work: networks that are not trained, and one trained in a random subspace."""
 
+from typing import Any
+
 from replicate.seeds import Seed
 
 from .controls import start_accuracy, subspace_accuracy
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 
 
 def untrained(config: dict, seed: Seed, *, device: str) -> Rows:

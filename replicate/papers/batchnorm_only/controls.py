@@ -1,6 +1,7 @@
 """Networks that are not trained, and one trained in a random subspace: what BatchNorm's numbers are compared with."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,17 +29,17 @@ def refresh_statistics(model: nn.Module, images: DeviceImages, *, precision: str
             model(inputs)
 
 
-def start_accuracy(config: Mapping[str, object], seed: Seed, device: str) -> tuple[float, float, int]:
+def start_accuracy(config: Mapping[str, Any], seed: Seed, device: str) -> tuple[float, float, int]:
     """Return the test accuracy of the start weights with untouched and with refreshed statistics, and the test size."""
     train, test = image_sets(config["dataset"], config["shrink"], config["train_size"], config["test_size"], device)
     shape = {"width": config["width"], "family": config["family"], "channels": train.padded.shape[3]}
-    model = network(config["depth"], seed, **shape).to(device, memory_format=torch.channels_last)
+    model = network(config["depth"], seed, **shape).to(memory_format=torch.channels_last).to(device)
     untouched = accuracy(model, test, precision=config["precision"])
     refresh_statistics(model, train, precision=config["precision"])
     return untouched, accuracy(model, test, precision=config["precision"]), len(test)
 
 
-def subspace_accuracy(config: Mapping[str, object], seed: Seed, device: str) -> tuple[float, int, int]:
+def subspace_accuracy(config: Mapping[str, Any], seed: Seed, device: str) -> tuple[float, int, int]:
     """Train all weights but gamma and beta in a random subspace of as many dimensions; return accuracy, d, test size.
 
     Schedule, rate, batches and augmentation are those of the other conditions; without weight decay, which would leave
@@ -46,7 +47,7 @@ def subspace_accuracy(config: Mapping[str, object], seed: Seed, device: str) -> 
     """
     train, test = image_sets(config["dataset"], config["shrink"], config["train_size"], config["test_size"], device)
     shape = {"width": config["width"], "family": config["family"], "channels": train.padded.shape[3]}
-    model = network(config["depth"], seed, **shape).to(device, memory_format=torch.channels_last)
+    model = network(config["depth"], seed, **shape).to(memory_format=torch.channels_last).to(device)
     trainable(model, "all_but_bn")
     subspace = RandomSubspace(model, count(model, ("gamma", "beta")), seed.torch("subspace"))
     steps = -(-len(train) // BATCH)

@@ -17,7 +17,7 @@ def rates(schedule: Schedule, steps: int, rate: float) -> np.ndarray:
     return rate * np.array([schedule(step) for step in range(steps)])
 
 
-def shrink_factor(rates: Sequence[float], *, decay: float, momentum: float = 0.9) -> float:
+def shrink_factor(rates: Sequence[float] | np.ndarray, *, decay: float, momentum: float = 0.9) -> float:
     """Return kappa: what is left of a parameter that gets no gradient after steps at these rates."""
     value, velocity = 1.0, 0.0
     for rate in rates:
@@ -31,7 +31,7 @@ def small_by_decay(kappa: float, threshold: float = 0.01) -> float:
     return min(1.0, threshold / kappa)
 
 
-def matched_decay(rates: Sequence[float], kappa: float, *, momentum: float = 0.9) -> float:
+def matched_decay(rates: Sequence[float] | np.ndarray, kappa: float, *, momentum: float = 0.9) -> float:
     """Return the decay with shrink factor ``kappa`` over these rates: a short training shrinks like a long one.
 
     Close to ``-ln(kappa) (1 - momentum) / sum(rates)``; the smallest such decay, since large ones overshoot zero.

@@ -5,6 +5,8 @@ Streams are named by what they draw: "weights", "norms", "selection", "order", "
 condition, so that conditions are compared in pairs: same random features, same images in the same order.
 """
 
+from typing import Any
+
 import numpy as np
 
 from replicate.schedules import schedule
@@ -17,7 +19,7 @@ from .learning_curve import learning_curve
 from .parameter_table import counts
 from .training_unit import training
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 __all__ = ["decay_null", "expressivity", "learning_curve", "parameters", "subspace", "training", "untrained"]
 
 

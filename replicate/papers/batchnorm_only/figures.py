@@ -1,5 +1,7 @@
 """Figures of accuracies: tidy frames in, matplotlib figures out, published values overlaid as hollow markers."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -45,7 +47,7 @@ LABELS = {
     "beta": "$\\beta$ only",
     "none": "nothing",
 }
-CHANCE = {"color": "0.6", "linestyle": ":", "linewidth": 1}
+CHANCE: dict[str, Any] = {"color": "0.6", "linestyle": ":", "linewidth": 1}
 _WIDE = 3.6
 
 
@@ -150,7 +152,7 @@ def _published(axes: Axes, axis: str) -> None:
     for condition, group in rows.groupby("condition"):
         if condition in COLOURS:
             group = group.sort_values(axis)
-            style = {
+            style: dict[str, Any] = {
                 "marker": "o",
                 "fillstyle": "none",
                 "markersize": 5,
@@ -183,9 +185,9 @@ def learning_curves(curves: pd.DataFrame, networks: Networks) -> Figure | None:
         for (condition, source), rows in published.curves().groupby(["condition", "source"]):
             rows = rows[rows["depth"] == depth]
             marker = "o" if source.startswith(published.PAPER) else "s"
-            style = {"marker": marker, "fillstyle": "none", "markersize": 5, "linestyle": "none"}
+            hollow: dict[str, Any] = {"marker": marker, "fillstyle": "none", "markersize": 5, "linestyle": "none"}
             if len(rows):
-                axes.plot(rows["epoch"], rows["accuracy"], color=COLOURS[condition], **style, label=source)
+                axes.plot(rows["epoch"], rows["accuracy"], color=COLOURS[condition], **hollow, label=source)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="epoch", ylabel="accuracy in %", title=f"ResNet-{depth}, {networks.dataset}")
     axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))

@@ -1,6 +1,6 @@
 """The image sets of this paper on a device, with the paper's normalisation and padding."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from replicate.datasets.cifar10 import CANONICAL, JPEG, load_cifar10
 from replicate.datasets.images import ImageData
@@ -41,8 +41,8 @@ def image_sets(
             raise UserError(f"{dataset} has {len(labels)} {part} images, {size} were asked for: take at most that many")
         n = size or len(labels)
         numbers = _MNIST if dataset == MNIST else _IMAGENET
-        options = {"pad": _PAD // shrink, "shrink": shrink, "mirror": dataset != MNIST, "device": device}
-        sets.append(on_device(images[:n], labels[:n], **numbers, **options))
+        there = partial(on_device, pad=_PAD // shrink, shrink=shrink, mirror=dataset != MNIST, device=device)
+        sets.append(there(images[:n], labels[:n], **numbers))
     return sets[0], sets[1]
 
 

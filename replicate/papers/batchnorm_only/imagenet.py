@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -104,12 +105,16 @@ def train(
     state = checkpoint.load() if checkpoint else None
     if state:
         model.load_state_dict(state["model"])
+    if optimizer is None:
+        raise ValueError("nothing is trained: choose another condition")
     wrapped, optimizer = fabric.setup(model, optimizer)
     if state:
         optimizer.load_state_dict(state["optimizer"])
     order = torch.Generator()
-    loader = DataLoader(images, recipe.batch // fabric.world_size, shuffle=True, num_workers=workers, generator=order)
-    loader = fabric.setup_dataloaders(loader)
+    batch = recipe.batch // fabric.world_size
+    loader: Any = fabric.setup_dataloaders(
+        DataLoader(images, batch, shuffle=True, num_workers=workers, generator=order)
+    )
     factor = step_drops([d * len(loader) for d in recipe.drops], warmup=recipe.warmup * len(loader))
     losses = state["losses"] if state else []
     for epoch in range(len(losses), recipe.epochs):
@@ -158,5 +163,5 @@ def top_accuracies(
         ranked = model(inputs).topk(max(ks), dim=1).indices == labels[:, None]
         hits += torch.stack([ranked[:, :k].any(1).sum() for k in ks])
         seen += len(labels)
-    hits, seen = fabric.all_reduce(hits, reduce_op="sum"), fabric.all_reduce(seen, reduce_op="sum")
-    return dict(zip(ks, (hits / seen).tolist(), strict=True))
+    summed: Any = fabric.all_reduce((hits, seen), reduce_op="sum")
+    return dict(zip(ks, (summed[0] / summed[1]).tolist(), strict=True))

@@ -1,6 +1,7 @@
 """Unit of work: one training from its first epoch to its last, with the gammas and betas it ends with."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from replicate.seeds import Seed
 
@@ -8,13 +9,13 @@ from .norms import norm_layers
 from .trained import Trained, train_network
 
 
-def learning_curve(config: dict, seed: Seed, *, device: str) -> list[dict[str, object]]:
+def learning_curve(config: dict, seed: Seed, *, device: str) -> list[dict[str, Any]]:
     """Train one network and return its accuracy and loss by epoch (``step``), then every gamma and beta (E4, E5)."""
     found = train_network(config, seed, device)
     return [*curve_rows(found), *affine_rows(found)]
 
 
-def curve_rows(found: Trained) -> Iterator[dict[str, object]]:
+def curve_rows(found: Trained) -> Iterator[dict[str, Any]]:
     """Yield training loss and accuracy (augmented batches, while weights change) and test accuracy, by epoch."""
     for record in found.history:
         step = int(record["epoch"])
@@ -25,7 +26,7 @@ def curve_rows(found: Trained) -> Iterator[dict[str, object]]:
             yield {"metric": "accuracy", "value": record["test accuracy"], "step": step, "split": "test", "n": n}
 
 
-def affine_rows(found: Trained) -> Iterator[dict[str, object]]:
+def affine_rows(found: Trained) -> Iterator[dict[str, Any]]:
     """Yield gamma and beta of every channel of every norm, in the network's order."""
     for number, (name, layer) in enumerate(norm_layers(found.model).items()):
         for metric, values in (("gamma", layer.weight), ("beta", layer.bias)):

@@ -1,5 +1,7 @@
 """Small tables of the notebook: rounded for reading."""
 
+from typing import Any
+
 import pandas as pd
 
 from replicate.measurement import from_seeds
@@ -30,7 +32,7 @@ def accuracies(networks: Networks) -> pd.DataFrame:
     return pd.DataFrame(rows)[[*varying, "accuracy %", "95 % interval", "seeds"]]
 
 
-def _accuracy_row(kind: tuple, group: pd.DataFrame, names: list[str]) -> dict[str, object]:
+def _accuracy_row(kind: tuple, group: pd.DataFrame, names: list[str]) -> dict[str, Any]:
     found = from_seeds(100 * group["value"])
     interval = f"{found.ci_low:.1f} to {found.ci_high:.1f}" if found.n_seeds > 1 else "one seed"
     return {

@@ -5,6 +5,7 @@ and the same images in the same order. What did not run gives None: its claim is
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,8 @@ from replicate.measurement import Measurement, from_exact, from_pairs, from_seed
 
 from .affine import SMALL
 
-Where = Mapping[str, object]
-_ORDINARY: dict[str, object] = {
+Where = Mapping[str, Any]
+_ORDINARY: dict[str, Any] = {
     "family": "resnet",
     "width": 1,
     "norm_init": "uniform",
@@ -116,7 +117,7 @@ class Networks:
 
 
 def where(frame: pd.DataFrame, **columns: object) -> pd.DataFrame:
-    """Return the rows whose columns have the given values."""
+    """Return the rows whose columns have the given values; floats, such as matched decays, need only be close."""
     for name, wanted in columns.items():
         if frame.empty:
             return frame
@@ -137,12 +138,6 @@ def against(networks: Networks, controls: pd.DataFrame) -> Measurement | None:
     if other.empty or bn.empty:
         return None
     return from_pairs(bn.loc[other["seed"]], 100 * other.set_index("seed")["value"], dataset=networks.dataset)
-
-
-def untrained_accuracy(frame: pd.DataFrame, statistics: str, dataset: str) -> Measurement | None:
-    """Return the mean accuracy of start weights, with statistics "untouched" or "refreshed", in points."""
-    rows = where(frame, metric="accuracy", statistics=statistics)
-    return from_seeds(100 * rows["value"], dataset=dataset) if len(rows) else None
 
 
 def shrink(nulls: pd.DataFrame, metric: str, **columns: object) -> Measurement:
@@ -191,7 +186,7 @@ def kappa(nulls: pd.DataFrame, *, matched: bool) -> float | None:
     return float(largest["value"]) if largest["decay"] > rows["decay"].min() else None
 
 
-def gain_over(networks: Networks, a: str, b: str, axis: str, settings: object) -> Measurement | None:
+def gain_over(networks: Networks, a: str, b: str, axis: str, settings: Any) -> Measurement | None:
     """Return how much more condition ``a`` gains than ``b`` from the smallest to the largest "depth" or "width"."""
     values = sorted(settings.depths if axis == "depth" else settings.widths)
     fixed = {} if axis == "depth" else {"depth": settings.width_depth}

@@ -1,6 +1,7 @@
 """Normalisations that can stand in BatchNorm's place: is it the affine map that is trained, or the normalisation?"""
 
 from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,13 @@ class Affine(nn.Module):
         return x * self.weight.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
 
 
-# layers that carry gamma (weight) and beta (bias)
+class Norm(Protocol):
+    """A layer that carries gamma ``weight`` and beta ``bias``, ``(channels,)`` each."""
+
+    weight: Tensor
+    bias: Tensor
+
+
 NORM_LAYERS = (
     nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
     nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, Affine,
@@ -45,7 +52,7 @@ def norm(name: str) -> Callable[[int], nn.Module]:
     return NORMS[name]
 
 
-def norm_layers(model: nn.Module) -> dict[str, nn.Module]:
+def norm_layers(model: nn.Module) -> dict[str, Norm]:
     """Return ``{name: layer}`` of all normalisation layers with gamma and beta, in the model's order."""
-    layers = {name: m for name, m in model.named_modules() if isinstance(m, NORM_LAYERS)}
-    return {name: layer for name, layer in layers.items() if getattr(layer, "weight", None) is not None}
+    layers: dict[str, Any] = {name: m for name, m in model.named_modules() if isinstance(m, NORM_LAYERS)}
+    return {name: layer for name, layer in layers.items() if layer.weight is not None}

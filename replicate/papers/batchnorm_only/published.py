@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from replicate.rows import where
+
 _HERE = Path(__file__).parent
 _TEXTS = ("total", "bn_percent", "output_percent", "shortcut_percent")
 PAPER = "arXiv v1 figure"  # how the sources of the paper's own values begin
@@ -30,7 +32,4 @@ def table1() -> pd.DataFrame:
 
 def of_paper(table: pd.DataFrame, **columns: object) -> pd.DataFrame:
     """Return the paper's own rows (not the re-runs') whose columns have the given values."""
-    rows = table[table["source"].str.startswith(PAPER)]
-    for name, value in columns.items():
-        rows = rows[rows[name] == value]
-    return rows
+    return where(table[table["source"].str.startswith(PAPER)], **columns)

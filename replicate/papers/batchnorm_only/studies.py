@@ -3,6 +3,8 @@
 A study that the preset does not ask for returns an empty frame: its claims are *not run*.
 """
 
+from typing import Any
+
 import pandas as pd
 
 from replicate import precision
@@ -36,21 +38,28 @@ VGGS = (11, 13, 16, 19)
 _FILES = {CANONICAL: "images/cifar-10-python.tar.gz", JPEG: "images/cifar10_jpeg.npz"}
 _VGG_CONDITIONS = ("all", "bn", "random_k")  # it has no shortcuts
 _PROBED = ("bn", "all")  # conditions whose gammas and features are looked at
-_PAPER = {"schedule": "steps", "epochs": 160, "rate": 0.1, "decay": 1e-4, "steps_per_epoch": 391, "drops": [80, 120]}
-_IMAGENET = {"epochs": 90, "rate": 0.4, "steps_per_epoch": 1252, "drops": [30, 60, 80], "warmup": 5}
+_PAPER: dict[str, Any] = {
+    "schedule": "steps",
+    "epochs": 160,
+    "rate": 0.1,
+    "decay": 1e-4,
+    "steps_per_epoch": 391,
+    "drops": [80, 120],
+}
+_IMAGENET: dict[str, Any] = {"epochs": 90, "rate": 0.4, "steps_per_epoch": 1252, "drops": [30, 60, 80], "warmup": 5}
 
 
 def data_at_hand(run) -> str:
     """Return the data set this run takes: the wanted one, or what stands in for it, by its honest name.
 
-    CIFAR-10 is taken where it lies on this machine, canonical or as JPEG; the preset ``paper`` also downloads it.
+    CIFAR-10 is taken where it lies on this machine, canonical or as JPEG; larger presets also download it.
     Without either, MNIST, which is embedded, stands in.
     """
     wanted = run.settings.dataset
     if wanted == MNIST:
         return wanted
     here = next((name for name, file in _FILES.items() if locate(file)), None)
-    if here is None and run.preset in ("paper", "overnight"):
+    if here is None and run.preset in ("paper", "gpu", "overnight"):
         return load_cifar10().name  # downloads, or says what is missing
     return here or MNIST
 
@@ -82,7 +91,7 @@ def resolved_precision(run) -> str:
     return precision.resolve(run.settings.precision, run.device)
 
 
-def base(run, **changes) -> dict[str, object]:
+def base(run, **changes) -> dict[str, Any]:
     """Return the configuration of a training of the base network, BatchNorm only, with changes."""
     s = run.settings
     data = {"dataset": data_at_hand(run), "shrink": s.shrink, "train_size": s.train_size, "test_size": s.test_size}
@@ -123,7 +132,7 @@ def untrained(run) -> pd.DataFrame:
 def subspace(run) -> pd.DataFrame:
     """Train in a random subspace of as many dimensions as BatchNorm has numbers."""
     keys = ("dataset", "shrink", "train_size", "test_size", "family", "depth", "width", "precision")
-    keys += ("epochs", "schedule", "rate")
+    keys = (*keys, "epochs", "schedule", "rate")
     config = {name: value for name, value in base(run).items() if name in keys}
     return run.sweep(ex.subspace, [config], replicates=run.settings.subspace_seeds)
 
@@ -189,7 +198,7 @@ def expressivity(run) -> pd.DataFrame:
     return run.sweep(ex.expressivity, configs, replicates=run.settings.targets)
 
 
-def _own_steps(run) -> dict[str, object]:
+def _own_steps(run) -> dict[str, Any]:
     s = run.settings
     n = s.train_size or (60_000 if data_at_hand(run) == MNIST else 50_000)
     drops = [s.epochs // 2, s.epochs * 3 // 4]

@@ -8,6 +8,8 @@ with the gradient projected onto them.
 import torch
 from torch import Tensor, nn
 
+from .conditions import gradient
+
 
 class RandomSubspace:
     """The d-dimensional subspace through a model's start weights.
@@ -39,6 +41,6 @@ class RandomSubspace:
     @torch.no_grad()
     def project_gradients(self) -> None:
         """Replace every gradient by its part inside the subspace."""
-        flat = self.project(torch.cat([p.grad.reshape(-1) for p in self.parameters]))
+        flat = self.project(torch.cat([gradient(p).reshape(-1) for p in self.parameters]))
         for parameter, part in zip(self.parameters, flat.split([p.numel() for p in self.parameters]), strict=True):
-            parameter.grad.copy_(part.view_as(parameter))
+            gradient(parameter).copy_(part.view_as(parameter))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -32,7 +33,7 @@ class Trained:
     test: DeviceImages
 
 
-def train_network(config: Mapping[str, object], seed: Seed, device: str = "cpu") -> Trained:
+def train_network(config: Mapping[str, Any], seed: Seed, device: str = "cpu") -> Trained:
     """Train a network and return it.
 
     Args:
@@ -55,7 +56,7 @@ def train_network(config: Mapping[str, object], seed: Seed, device: str = "cpu")
     train, test = image_sets(c["dataset"], c["shrink"], c["train_size"], c["test_size"], device)
     shape = {name: c[name] for name in ("width", "family", "norm_init", "norms")}
     model = network(c["depth"], start, channels=train.padded.shape[3], **shape)
-    model = model.to(device, memory_format=torch.channels_last)
+    model = model.to(memory_format=torch.channels_last).to(device)
     selection = trainable(model, c["condition"], k=c["k"], generator=start.torch("selection"))
     if share := c.get("disabled", 0):
         selection = disable_features(model, selection, share, start.torch("disabled"))

@@ -1,6 +1,7 @@
 """Unit of work: one training under one condition, and what the trained network's gammas and features do."""
 
 from dataclasses import replace
+from typing import Any
 
 from replicate.device_images import DeviceImages
 from replicate.seeds import Seed
@@ -13,7 +14,7 @@ from .trained import train_network
 from .zeroing import zeroing_rows
 
 
-def training(config: dict, seed: Seed, *, device: str) -> list[dict[str, object]]:
+def training(config: dict, seed: Seed, *, device: str) -> list[dict[str, Any]]:
     """Train a network under one condition; with ``probe`` also ask what its gammas and features do (E2, E3, E5 to E12).
 
     Returns:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +41,7 @@ def zeroing_rows(
     draws: int,
     thresholds: Sequence[float] = THRESHOLDS,
     precision: str = "fp32",
-) -> Iterator[dict[str, object]]:
+) -> Iterator[dict[str, Any]]:
     """Yield the test accuracy as trained, with gammas below each threshold zeroed, and with as many random ones zeroed.
 
     Args:

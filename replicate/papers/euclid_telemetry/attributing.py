@@ -1,5 +1,7 @@
 """Scored attribution: at the peak of every event, how high does each explainer rank the true cause?"""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -14,7 +16,7 @@ from .schedule import COVARIATES
 BACKGROUND = 200  # nominal rows of interventional SHAP
 
 
-def attributions(config: dict, seed: Seed, device: str = "cpu") -> list[dict[str, object]]:
+def attributions(config: dict, seed: Seed, device: str = "cpu") -> list[dict[str, Any]]:
     """Return one row an event and explainer (rank of the cause), and of what SHAP says about every event.
 
     ``config["features"]``: what Model 2 sees; with ``inst`` the simple explainers are ranked as well.
@@ -51,7 +53,7 @@ def _peak(score: np.ndarray, window: np.ndarray) -> int | None:
     return int(window[np.nanargmax(inside)]) if np.isfinite(inside).any() else None
 
 
-def _attributed(explainer: Explainer, features: str, score: float, at: int) -> list[dict[str, object]]:
+def _attributed(explainer: Explainer, features: str, score: float, at: int) -> list[dict[str, Any]]:
     """Return how concentrated SHAP's credit is, and the share of the score it accounts for."""
     phi, _ = explainer.raw([at])
     label = {"explainer": f"SHAP {features}"}
@@ -88,7 +90,7 @@ def _interventional(one: Mission, explainer: Explainer, at: int, seed: Seed) -> 
     return np.abs(phi).reshape(-1, len(COVARIATES)).sum(axis=0)
 
 
-def _ranks(one: Mission, number: int, importance: np.ndarray) -> list[dict[str, object]]:
+def _ranks(one: Mission, number: int, importance: np.ndarray) -> list[dict[str, Any]]:
     return [
         {"metric": "rank", "value": rank_of(importance, one.causes(number))},
         {"metric": "rank, proxies count", "value": rank_of(importance, one.causes(number, proxies=True))},

@@ -43,23 +43,10 @@ def recent_z(covariates: np.ndarray, at: int, *, recent: int = 4, skip: int, his
     return np.where(spread > 1e-9, z, np.where(changed, np.inf, 0.0)).clip(max=1e12)
 
 
-def random_expectation(covariates: int) -> dict[str, float]:
-    """Return what a random order reaches: hit@1 = 1/p, hit@3 = 3/p, MRR = H_p / p."""
-    harmonic = float(np.sum(1 / np.arange(1, covariates + 1)))
-    return {"hit@1": 1 / covariates, "hit@3": 3 / covariates, "MRR": harmonic / covariates}
-
-
 def concentration(importance: np.ndarray) -> float:
     """Return the share of the largest importance in the sum; 0 where nothing is important."""
     total = float(np.sum(importance))
     return float(np.max(importance)) / total if total > 0 else 0.0
-
-
-def bootstrap_mean(values: np.ndarray, rng: np.random.Generator, draws: int = 1000) -> tuple[float, float]:
-    """Return the 2.5 % and 97.5 % points of the mean over resampled events."""
-    values = np.asarray(values, dtype=float)
-    means = values[rng.integers(len(values), size=(draws, len(values)))].mean(axis=1)
-    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
 
 
 def hit_curve(ranks: pd.Series, longest: int = 10) -> pd.Series:

@@ -12,7 +12,7 @@ from .runs import runs
 
 BATCH, BATCHES, SPAN, LOOKBACK, HORIZON = 70, 30, 105, 250, 10
 LEVELS = np.arange(2.5, 12.0, 0.5)  # candidate z
-DEFAULT_Z, WIDEN, WIDEN_CANDIDATE, DROP = 12.0, 100, 99, 0.13
+WIDEN, WIDEN_CANDIDATE, DROP = 100, 99, 0.13
 
 
 def detect(observed: np.ndarray, forecast: np.ndarray, *, smooth_start: bool = True) -> np.ndarray:
@@ -152,9 +152,10 @@ def matched(predicted: np.ndarray, labelled: np.ndarray) -> dict[str, int]:
     Args:
         predicted, labelled: half-open intervals (k, 2), (m, 2).
     """
-    credited, false = set(), 0
+    credited: set[int] = set()
+    false = 0
     for start, stop in predicted:
-        touching = np.flatnonzero((labelled[:, 0] < stop) & (labelled[:, 1] > start)) if len(labelled) else []
+        touching = np.flatnonzero((labelled[:, 0] < stop) & (labelled[:, 1] > start)) if len(labelled) else labelled
         if len(touching):
             credited.add(int(touching[0]))
         else:

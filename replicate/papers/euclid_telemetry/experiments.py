@@ -1,5 +1,7 @@
 """Units of work: ``(config, seed) -> rows``, one function per experiment."""
 
+from typing import Any
+
 import numpy as np
 
 from replicate.seeds import Seed
@@ -13,7 +15,7 @@ from .missions import mission, residuals
 from .network import TEMPERATURES
 from .top import top_table
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 
 
 def forecasts(config: dict, seed: Seed, device: str = "cpu") -> Rows:
@@ -42,8 +44,8 @@ def detectors(config: dict, seed: Seed, device: str = "cpu") -> Rows:
             rows += [{"channel": name, "metric": metric, "value": value} for metric, value in found.items()]
     hits, total = detection.top_precision(one, score)
     rows += [{"metric": "top-3 in an event", "value": hits, "n": total}]
-    for kind, number, found in detection.recalled(one, score):
-        rows += [{"kind": kind, "event": number, "metric": "recalled", "value": int(found)}]
+    for kind, number, flagged in detection.recalled(one, score):
+        rows += [{"kind": kind, "event": number, "metric": "recalled", "value": int(flagged)}]
     return rows
 
 

@@ -134,7 +134,7 @@ def peaks(scores: np.ndarray, count: int, exclusion: int) -> np.ndarray:
     Ties go to the earlier row. Fewer where nothing is left; NaN never ranks.
     """
     left = np.where(np.isfinite(scores), scores, -np.inf)
-    found = []
+    found: list[int] = []
     while len(found) < count and np.isfinite(left).any() and left.max() > -np.inf:
         at = int(left.argmax())
         found.append(at)

@@ -67,11 +67,6 @@ def ratios(frame: pd.DataFrame) -> pd.DataFrame:
     return measures.ratio_table(frame).round(2)
 
 
-def opssat_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the metrics of every OPS-SAT detector, one row each."""
-    return wide(frame, "detector")
-
-
 def wide(frame: pd.DataFrame, *rows: str) -> pd.DataFrame:
     """Return one row for each value of the columns ``rows`` and one column a metric."""
     if frame.empty:

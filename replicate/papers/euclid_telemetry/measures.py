@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from replicate.measurement import Measurement, from_exact, from_proportion, from_seeds, smallest_gap
+from replicate.rows import where
 
 from .nasa import rates
 
@@ -195,7 +196,4 @@ def _totals(frame: pd.DataFrame, forecaster: str) -> pd.DataFrame:
 def _rows(frame: pd.DataFrame, metric: str, **columns: object) -> pd.DataFrame:
     if frame.empty:
         return pd.DataFrame(columns=["value", "seed", "n"])
-    rows = frame[frame["metric"] == metric]
-    for name, wanted in columns.items():
-        rows = rows[rows[name] == wanted]
-    return rows
+    return where(frame, metric=metric, **columns)

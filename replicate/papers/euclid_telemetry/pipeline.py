@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,8 +41,14 @@ class TelemetryPipeline:
     After ``fit``: ``forecasts_``, ``scores_`` (absolute residuals, in the parameter's unit) and ``standardised_``
     (robust z) as frames over the grid, ``anomalies_`` (one row each), ``notes_`` (what was repaired in the telemetry).
 
-    >>> pipeline = TelemetryPipeline(targets=["T1"], step="10min").fit(frame)  # doctest: +SKIP
-    >>> pipeline.report()  # doctest: +SKIP
+    >>> import numpy as np
+    >>> phase = np.arange(600) / 20
+    >>> telemetry = pd.DataFrame(
+    ...     {"T1": np.sin(phase), "heater": np.cos(phase)}, pd.date_range("2024-01-01", periods=600, freq="10min")
+    ... )
+    >>> telemetry.iloc[400, 0] += 1.0
+    >>> TelemetryPipeline(targets=["T1"], top=1).fit(telemetry).anomalies_["row"].tolist()
+    [400]
     """
 
     def __init__(
@@ -86,12 +93,11 @@ class TelemetryPipeline:
         values = self.grid_.values[self.targets].to_numpy()
         steps = [self.grid_.steps(lag) for lag in self.lags]
         day = max(int(pd.Timedelta("1D") // self.grid_.step), 1)
-        options = {"target": self.target, "mode": self.mode, "folds": self.folds, "day": day}
+        options: dict[str, Any] = {"target": self.target, "mode": self.mode, "folds": self.folds, "day": day}
         columns = {
             name: forecast(values, i, steps, trees=self.forecasting, **options) for i, name in enumerate(self.targets)
         }
         self.notes_ = list(self.grid_.notes)
-        self.lag_steps_ = steps
         self.forecasts_ = pd.DataFrame(columns, self.grid_.values.index)
         self.scores_ = (self.grid_.values[self.targets] - self.forecasts_).abs()
         self.standardised_ = self.scores_.apply(lambda s: standardised(s.to_numpy()))

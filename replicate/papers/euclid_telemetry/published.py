@@ -1,5 +1,7 @@
 """What TSB-AD (Liu and Paparrizos 2024) published on series of the same origins, cut anew: roughly comparable."""
 
+from typing import Any
+
 import pandas as pd
 
 from replicate.datasets import load_telemetry
@@ -7,7 +9,7 @@ from replicate.datasets import load_telemetry
 SETS = ("SMAP", "MSL", "NAB")
 
 
-def volumes() -> list[dict[str, object]]:
+def volumes() -> list[dict[str, Any]]:
     """Return the mean VUS-PR of every detector over the series of a data set, and how many there are.
 
     ``track`` U has one variable a series, M several.

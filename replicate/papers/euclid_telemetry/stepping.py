@@ -60,7 +60,8 @@ def advance(x0, base, propagator, inputs, *, steps: int, start: int = 0, stop: i
     means, duties, powers = np.zeros((rows, len(x))), np.zeros(rows), np.zeros(rows)
     marked = np.zeros((len(marks), len(x)))
     arrays = heating, bus, forced, steps, start, stop, marks, means, duties, powers, marked
-    _step_all(x, np.asarray(base, dtype=float), *propagator, *arrays)
+    ad, bd = propagator
+    _step_all(x, np.asarray(base, dtype=float), ad, bd, *arrays)
     return means, duties, powers, marked
 
 

@@ -1,5 +1,7 @@
 """The paper's own form: the three largest anomalies of each temperature, each with the covariates that go with it."""
 
+from typing import Any
+
 import numpy as np
 
 from replicate.seeds import Seed
@@ -10,10 +12,10 @@ from .missions import mission, model_two, residuals
 from .network import TEMPERATURES
 from .schedule import COVARIATES
 
-TOP, CAUSES, AROUND, EVERY = 3, 3, "24h", 40
+TOP, CAUSES, EVERY = 3, 3, 40
 
 
-def top_table(config: dict, seed: Seed, device: str = "cpu") -> list[dict[str, object]]:
+def top_table(config: dict, seed: Seed, device: str = "cpu") -> list[dict[str, Any]]:
     """Return rows of the 33 anomalies, of what surrounds them, and of every covariate's mean |SHAP|.
 
     Metrics: ``score``, ``z``, ``observed``, ``forecast``, ``explained`` and ``in an event`` (1 if an event disturbs
@@ -50,7 +52,7 @@ def top_table(config: dict, seed: Seed, device: str = "cpu") -> list[dict[str, o
     return rows
 
 
-def _causes(explainer: Explainer, one, at: int) -> list[dict[str, object]]:
+def _causes(explainer: Explainer, one, at: int) -> list[dict[str, Any]]:
     signed, importance = explainer.signed([at])[0], explainer.importance([at])[0]
     best = np.argsort(-importance, kind="stable")[:CAUSES]
     here = one.covariates.iloc[at]

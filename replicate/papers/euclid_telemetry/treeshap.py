@@ -108,7 +108,9 @@ def _tree(tree: dict) -> _Tree:
     left, right = np.array(tree["left_children"]), np.array(tree["right_children"])
     thresholds, cover = np.array(tree["split_conditions"], np.float32), np.array(tree["sum_hessian"], float)
     splits = np.where(left < 0, -1, np.array(tree["split_indices"]))
-    paths, ends, todo = [], [], [(0, [])]
+    paths: list[list[tuple[int, bool, int]]] = []
+    ends: list[int] = []
+    todo: list[tuple[int, list[tuple[int, bool, int]]]] = [(0, [])]
     while todo:
         node, path = todo.pop()
         if left[node] < 0:

@@ -1,5 +1,7 @@
 """Series to draw: the whole mission at a glance, and the surroundings of its largest anomalies."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -15,7 +17,7 @@ EVERY_HOURS = 3
 SHOWN = 3  # anomalies, each of another temperature
 
 
-def overview(config: dict, seed: Seed, device: str = "cpu") -> list[dict[str, object]]:
+def overview(config: dict, seed: Seed, device: str = "cpu") -> list[dict[str, Any]]:
     """Return every temperature's largest and smallest value per three hours, the top-3 peaks, and the events."""
     one = mission(config, seed)
     scores = np.abs(residuals(config, seed, "raw", "crossfit", device))
@@ -38,15 +40,15 @@ def overview(config: dict, seed: Seed, device: str = "cpu") -> list[dict[str, ob
     return rows
 
 
-def closeups(config: dict, seed: Seed, device: str = "cpu") -> list[dict[str, object]]:
+def closeups(config: dict, seed: Seed, device: str = "cpu") -> list[dict[str, Any]]:
     """Return two days around the strangest anomaly of three temperatures: series, and contributions at its peak."""
     one = mission(config, seed)
     errors = residuals(config, seed, "raw", "crossfit", device)
     scores = np.abs(errors)
     found = []
     for i in range(len(TEMPERATURES)):
-        z = standardised(scores[:, i])
-        found += [(float(z[at]), i, int(at)) for at in peaks(scores[:, i], 1, one.day)]
+        strange = standardised(scores[:, i])
+        found += [(float(strange[at]), i, int(at)) for at in peaks(scores[:, i], 1, one.day)]
     inputs = memory(one.covariates, one.step, config["features"])
     rows = []
     for number, (z, i, at) in enumerate(sorted(found, reverse=True)[:SHOWN]):
@@ -56,7 +58,7 @@ def closeups(config: dict, seed: Seed, device: str = "cpu") -> list[dict[str, ob
     return rows
 
 
-def _closeup(one: Mission, errors: np.ndarray, i: int, at: int, explainer: Explainer) -> list[dict[str, object]]:
+def _closeup(one: Mission, errors: np.ndarray, i: int, at: int, explainer: Explainer) -> list[dict[str, Any]]:
     signed, importance = explainer.signed([at])[0], explainer.importance([at])[0]
     _, base = explainer.raw([at])
     order = np.argsort(-importance, kind="stable")
@@ -76,7 +78,7 @@ def _closeup(one: Mission, errors: np.ndarray, i: int, at: int, explainer: Expla
     return rows
 
 
-def shap_sample(config: dict, seed: Seed, device: str = "cpu") -> list[dict[str, object]]:
+def shap_sample(config: dict, seed: Seed, device: str = "cpu") -> list[dict[str, Any]]:
     """Return SHAP values of one temperature's score at many times, for summary and dependence plots.
 
     Every 60th bin and the hundred largest scores; the eight covariates of largest mean |SHAP| there.

@@ -4,6 +4,7 @@ import json
 import struct
 import zlib
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ class Recipe:
     theta0_seed: int
     projection_seed: int
     dtype: str = "float32"
-    sizes: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, Any] = field(default_factory=dict)
 
     def build(self) -> Subspace:
         """Draw ``theta0`` and ``P`` from their own streams and return the `Subspace` on the CPU."""

@@ -103,4 +103,4 @@ def _unshift(grad: Tensor, shape: torch.Size) -> Tensor:
     half = (k + 1) // 2
     frames = grad.view(4, out, c, 2, 2, half, half).permute(0, 1, 2, 5, 3, 6, 4)
     frames = frames.reshape(4, out, c, k + 1, k + 1)
-    return sum(frames[p, ..., i : i + k, j : j + k] for p, (i, j) in enumerate(_PHASES))
+    return sum((frames[p, ..., i : i + k, j : j + k] for p, (i, j) in enumerate(_PHASES)), start=torch.zeros(()))

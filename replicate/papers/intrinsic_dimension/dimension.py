@@ -91,8 +91,8 @@ class Interval:
 
 
 def fit_threshold(
-    dims: Sequence[int],
-    accuracies: Sequence[float],
+    dims: Sequence[int] | np.ndarray,
+    accuracies: Sequence[float] | np.ndarray,
     *,
     threshold: float,
     n_test: int,
@@ -123,8 +123,8 @@ def fit_threshold(
 
 
 def bootstrap(
-    dims: Sequence[int],
-    accuracies: Sequence[float],
+    dims: Sequence[int] | np.ndarray,
+    accuracies: Sequence[float] | np.ndarray,
     *,
     threshold: float,
     n_test: int,
@@ -197,8 +197,8 @@ def _with_limits(base: D90, line: Line, centre: float, shared_variance: float) -
     with np.errstate(over="ignore"):  # a nearly unbounded limit becomes inf
         run_low, run_high, low, high = (float(limit) for limit in np.exp(centre + np.array([*runs, *both])))
     method = "fieller" if high < inf else "fieller (unbounded)"
-    limits = {"run_low": run_low, "run_high": run_high, "low": low, "high": high}
-    return replace(base, estimate=exp(crossing), method=method, **limits)
+    known = replace(base, estimate=exp(crossing), method=method, low=low, high=high)
+    return replace(known, run_low=run_low, run_high=run_high)
 
 
 def _straddle(dims: np.ndarray, accuracies: np.ndarray, threshold: float) -> str:

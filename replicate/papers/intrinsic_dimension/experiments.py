@@ -4,6 +4,8 @@ Streams are named by what they draw: start weights ("theta0"), projection ("P") 
 Start weights and order do not depend on the projection, so that projections are compared in pairs.
 """
 
+from typing import Any
+
 import numpy as np
 
 from replicate.seeds import Seed
@@ -12,7 +14,7 @@ from . import cartpole as pole
 from . import toy as problem
 from .trial import Trial, burn_in_accuracy, small_net_accuracy, stored_and_reloaded
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 
 
 def toy(config: dict, seed: Seed) -> Rows:

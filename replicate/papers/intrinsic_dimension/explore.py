@@ -15,7 +15,7 @@ def toy_slider(draws: int = 50) -> ipywidgets.interactive:
     def draw(dim: int) -> None:
         found = performance([dim], draws, rng=np.random.default_rng(dim))[0]
         axes = plt.figure(figsize=(5, 2.4)).gca()
-        axes.hist(found, bins=np.linspace(0, 1, 21), color=BLUE)
+        axes.hist(found, bins=np.linspace(0, 1, 21).tolist(), color=BLUE)
         axes.set(xlabel="performance", ylabel="draws", title=f"d = {dim} of {N_GROUPS} constraints")
         plt.show()
 

@@ -1,6 +1,7 @@
 """Figures of the notebook: tidy frames in, matplotlib figures out, published values overlaid."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,7 +18,7 @@ from .toy import N_GROUPS, residual_law, targets
 
 COLOURS = {"FC": BLUE, "LeNet": RED, "FC, shuffled": SKY, "LeNet, shuffled": ORANGE}
 IDS = {"FC": "C2-dimension", "LeNet": "C3-dimension"}  # claims whose published d90 is drawn
-_PUBLISHED = {"color": "0.35", "linestyle": (0, (1, 1.5)), "linewidth": 1.2}
+_PUBLISHED: dict[str, Any] = {"color": "0.35", "linestyle": (0, (1, 1.5)), "linewidth": 1.2}
 
 
 def toy(frame: pd.DataFrame) -> Figure:
@@ -228,7 +229,10 @@ def _plain_ticks(axes, at) -> None:
 
 
 def _published(claim: str) -> float:
-    return load("intrinsic_dimension").claim(claim).published
+    published = load("intrinsic_dimension").claim(claim).published
+    if published is None:
+        raise ValueError(f"claim {claim!r} has no published number to draw")
+    return published
 
 
 def _need(frame: pd.DataFrame, *columns: str) -> None:

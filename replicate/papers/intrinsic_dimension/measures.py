@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from replicate.measurement import (
     from_seeds,
     slope,
 )
+from replicate.rows import where
 
 from .crossing import first_crossing, median_crossing
 from .dimension import D90, Interval, bootstrap, fit_threshold, ratio
@@ -51,10 +53,7 @@ def variance_components(frame: pd.DataFrame) -> pd.DataFrame:
 
 def values(frame: pd.DataFrame, metric: str, **columns: object) -> np.ndarray:
     """Return the values of one metric where the given columns have the given values, ordered by seed."""
-    rows = frame[frame["metric"] == metric]
-    for name, wanted in columns.items():
-        rows = rows[rows[name] == wanted]
-    return rows.sort_values("seed")["value"].to_numpy(dtype=float)
+    return where(frame, metric=metric, **columns).sort_values("seed")["value"].to_numpy(dtype=float)
 
 
 def fit(frame: pd.DataFrame, *, threshold: float, metric: str = "test accuracy") -> D90:
@@ -71,8 +70,10 @@ def dimension(fitted: D90 | None, *, dataset: str) -> Measurement | None:
 
     None, a search that did not run, stays None: the claim is *not run*.
     """
-    if fitted is None:
-        return None
+    return None if fitted is None else _measured(fitted, dataset=dataset)
+
+
+def _measured(fitted: D90, *, dataset: str) -> Measurement:
     if fitted.bracketed:
         bounds = (fitted.low, fitted.high)
         return from_interval(
@@ -108,7 +109,7 @@ def dimension_ratio(top: D90 | None, bottom: D90 | None, *, dataset: str) -> Mea
 
 def parameters_per_dimension(fitted: D90, n_parameters: int, *, dataset: str) -> Measurement:
     """Return D/d90, the compression the intrinsic dimension promises."""
-    d90 = dimension(fitted, dataset=dataset)
+    d90 = _measured(fitted, dataset=dataset)
     low = n_parameters / d90.ci_high if d90.ci_high < inf else 0.0
     high = n_parameters / d90.ci_low if d90.ci_low > 0 else inf
     return replace(d90, estimate=n_parameters / d90.estimate, ci_low=low, ci_high=high)
@@ -234,17 +235,17 @@ def crossings(frames: Mapping[str, pd.DataFrame], fits: Mapping[str, D90], rng: 
     return pd.DataFrame([_crossing(name, frames[name], fitted, rng) for name, fitted in fits.items()])
 
 
-def _crossing(name: str, frame: pd.DataFrame, fitted: D90, rng: np.random.Generator) -> dict[str, object]:
+def _crossing(name: str, frame: pd.DataFrame, fitted: D90, rng: np.random.Generator) -> dict[str, Any]:
     runs = frame[(frame["metric"] == "test accuracy") & (frame["dim"] > 0)]
-    points, level = (runs["dim"].to_numpy(), runs["value"].to_numpy()), {"threshold": fitted.threshold}
-    resampled = bootstrap(*points, **level, n_test=int(runs["n"].iloc[0]), rng=rng)
+    points, level = (runs["dim"].to_numpy(), runs["value"].to_numpy()), fitted.threshold
+    resampled = bootstrap(*points, threshold=level, n_test=int(runs["n"].iloc[0]), rng=rng)
     return {
         "problem": name,
         "threshold": round(fitted.threshold, 4),
         "regression (Fieller)": str(fitted),
         "bootstrap": f"{resampled.low:.4g} to {resampled.high:.4g}",
-        "first crossing": first_crossing(*points, **level),
-        "median crossing": median_crossing(*points, **level),
+        "first crossing": first_crossing(*points, threshold=level),
+        "median crossing": median_crossing(*points, threshold=level),
     }
 
 

@@ -100,7 +100,7 @@ class LeNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return logits ``(n, classes)`` for images ``(n, ...)`` of ``channels * side^2`` values each."""
         x = x.reshape(-1, *self.in_shape)
-        if self.plain:
+        if isinstance(self.conv1, nn.Conv2d) and self.conv1.bias is not None and self.plain:
             h = first_stage(x, self.conv1.weight, self.conv1.bias)
         else:
             h = relu_max_pool(self.conv1(x))
@@ -140,11 +140,12 @@ def initialise(module: nn.Module, *, generator: torch.Generator, init: str = "he
     for layer in module.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | LocallyConnected):
             _INITS[init](layer.weight, *_fans(layer), generator)
-            layer.bias.zero_()
+            if layer.bias is not None:
+                layer.bias.zero_()
     return module
 
 
-def _fans(layer: nn.Module) -> tuple[int, int]:
+def _fans(layer: "nn.Linear | nn.Conv2d | LocallyConnected") -> tuple[int, int]:
     """Return connections into and out of a unit; untied layers deviate: Keras counts all positions."""
     if isinstance(layer, LocallyConnected):
         return layer.fan_in, layer.fan_out

@@ -1,7 +1,7 @@
 """Which optimisers follow the direct path when d = D and P is orthogonal (section 2 of the paper)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from replicate.papers.intrinsic_dimension.networks import network
@@ -31,7 +31,7 @@ def path_distance(optimizer_name: str, *, seed: int, steps: int = 100) -> float:
     return ((ends[1] - ends[0]).norm() / (ends[0] - straight.theta0).norm()).item()
 
 
-def _descend(model: nn.Module, x: Tensor, y: Tensor, optimizer_name: str, steps: int) -> Tensor:
+def _descend(model: Subspace, x: Tensor, y: Tensor, optimizer_name: str, steps: int) -> Tensor:
     optimizer = make_optimizer(optimizer_name, [model.t], lr=LEARNING_RATES.get(optimizer_name, 0.01))
     for _ in range(steps):
         optimizer.zero_grad()

@@ -1,6 +1,7 @@
 """The image problems of the paper as tensors: original or shuffled pixels, true or shuffled labels."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -8,12 +9,13 @@ import torch
 from torch import Tensor
 
 from replicate import datasets
+from replicate.datasets.images import ImageData
 from replicate.errors import nearest
 
 # The authors fix one permutation for all runs; which one is not published.
 _PERMUTATION_SEED = 0
 _MNIST_TRAIN = 50_000  # the authors train on 50,000 images and keep 10,000 aside
-LOADERS = {
+LOADERS: dict[str, Callable[[], ImageData]] = {
     "MNIST": datasets.load_mnist,
     "digits": datasets.load_digits,
     "CIFAR-10": lambda: datasets.load_cifar10("CIFAR-10", fallback=False),
@@ -41,8 +43,13 @@ class Problem:
         """Return the problem with its tensors on ``device``."""
         if device == "cpu":
             return self
-        moved = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in vars(self).items()}
-        return Problem(**moved)
+        return replace(
+            self,
+            train_images=self.train_images.to(device),
+            train_labels=self.train_labels.to(device),
+            test_images=self.test_images.to(device),
+            test_labels=self.test_labels.to(device),
+        )
 
 
 @cache
@@ -67,8 +74,8 @@ def load(dataset: str, *, pixels: str = "original", labels: str = "true", n_trai
     answers = data.train_labels[:size]
     if labels == "shuffled":
         answers = rng.permutation(answers)
-    tensors = [torch.tensor(np.ascontiguousarray(x)) for x in (train, answers, test, data.test_labels)]
-    return Problem(*tensors, scale=float(data.scale), n_classes=data.n_classes)
+    a, b, c, d = (torch.tensor(np.ascontiguousarray(x)) for x in (train, answers, test, data.test_labels))
+    return Problem(a, b, c, d, scale=float(data.scale), n_classes=data.n_classes)
 
 
 def cifar10_at_hand() -> str:

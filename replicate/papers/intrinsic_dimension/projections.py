@@ -72,6 +72,8 @@ class _Linear(torch.autograd.Function):
 class _Matrix(Projection):
     """A stored matrix, transposed to ``(d, D)``: both products stream it twice as fast as ``(D, d)``."""
 
+    columns: Tensor
+
     def matvec(self, t):
         return self.columns.t() @ t
 
@@ -94,6 +96,10 @@ class _Sparse(Projection):
     ``torch.use_deterministic_algorithms``.
     """
 
+    scale: Tensor
+    rows: Tensor
+    signed_columns: Tensor
+
     def matvec(self, t):
         values = _with_negatives(t * self.scale).index_select(0, self.signed_columns)
         return t.new_zeros(self.full_dim).index_add_(0, self.rows, values)
@@ -108,6 +114,9 @@ class _Sparse(Projection):
 
 class _OneHot(Projection):
     """Count sketch: row j holds one ``s_j / sqrt(n_h(j))``; one int32 keeps both ``h(j)`` and ``s_j``."""
+
+    scale: Tensor
+    signed_columns: Tensor
 
     def matvec(self, t):
         return _with_negatives(t * self.scale).index_select(0, self.signed_columns)
@@ -124,6 +133,10 @@ class _Fastfood(Projection):
     n.
     """
 
+    signs: Tensor
+    gauss: Tensor
+    source: Tensor
+
     def matvec(self, t):
         inner = fwht(_pad(t * self.signs, power_of_two(self.dim)))
         return fwht(inner.index_select(0, self.source).mul_(self.gauss))[: self.full_dim]
@@ -136,6 +149,10 @@ class _Fastfood(Projection):
 
 class _StackedFastfood(Projection):
     """``K = ceil(D/n)`` independent blocks of length ``n = 2^ceil(log2 d)``, cut at D: O(D log d)."""
+
+    signs: Tensor
+    gauss: Tensor
+    source: Tensor
 
     def matvec(self, t):
         inner = fwht(self.signs * _pad(t, self.signs.shape[1]))

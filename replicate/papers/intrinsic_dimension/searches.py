@@ -1,6 +1,7 @@
 """Find d90 of one problem with runs from a sweep: evaluate, refit, ask where to look next."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -8,12 +9,12 @@ from .dimension import D90
 from .measures import fit
 from .search import next_dims
 
-Work = list[tuple[dict[str, object], int]]
+Work = list[tuple[dict[str, Any], int]]
 
 
 def find_d90(
     run_units: Callable[[Work], pd.DataFrame],
-    config: Mapping[str, object],
+    config: Mapping[str, Any],
     *,
     starts: Sequence[int],
     budget: int,

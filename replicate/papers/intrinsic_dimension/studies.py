@@ -4,6 +4,7 @@ A study whose budget is 0 at a preset returns an empty frame or leaves its name 
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -49,7 +50,7 @@ def toy_law(run) -> pd.DataFrame:
     return run.sweep(ex.toy_law, grid(dim=LAW_DIMS, draws=[run.settings.law_draws]))
 
 
-def recipe(run) -> dict[str, object]:
+def recipe(run) -> dict[str, Any]:
     """Return what all trained runs share: optimiser, rate, schedule, penalty, projection."""
     s = run.settings
     return {
@@ -62,14 +63,14 @@ def recipe(run) -> dict[str, object]:
     }
 
 
-def fc(run, **changes) -> dict[str, object]:
+def fc(run, **changes) -> dict[str, Any]:
     """Return the configuration of the fully connected net."""
     s = run.settings
     shape = {"dataset": s.dataset, "network": "fc", "width": s.fc_width, "depth": s.fc_depth}
     return {**recipe(run), **shape, "epochs": s.fc_epochs, "batch": s.fc_batch, **changes}
 
 
-def lenet(run, **changes) -> dict[str, object]:
+def lenet(run, **changes) -> dict[str, Any]:
     """Return the configuration of LeNet."""
     s = run.settings
     shape = {"dataset": s.dataset, "network": "lenet"}
@@ -77,7 +78,7 @@ def lenet(run, **changes) -> dict[str, object]:
     return {**recipe(run), **shape, **budget, **changes}
 
 
-def n_parameters(config: dict[str, object]) -> int:
+def n_parameters(config: dict[str, Any]) -> int:
     """Return D of the network a configuration describes."""
     from replicate.seeds import Seed
 
@@ -199,7 +200,7 @@ def burn_in(run) -> pd.DataFrame:
 
 def well(run) -> pd.DataFrame:
     """Compare the threshold of quadratic wells with the bound of Gordon's theorem."""
-    shape = {"D": [200], "epsilon": [0.01], "distance": [1.0], "draws": [25]}
+    shape: dict[str, list] = {"D": [200], "epsilon": [0.01], "distance": [1.0], "draws": [25]}
     return run.sweep(ex.well, grid(decay=[0.0, 0.5, 1.0, 2.0], **shape))
 
 

@@ -1,6 +1,7 @@
 """Training in a random subspace: ``theta = theta0 + P t`` (section 2 of the paper)."""
 
 import copy
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,18 @@ class Subspace(nn.Module):
     frozen buffer ``theta0`` ``(D,)``; the forward pass uses ``theta0 + P t``. Optimise ``[model.t]``.
     Buffers of ``module`` (batch norm statistics) stay where they are and are updated as usual. Raises
     ``ValueError`` when the projection's D is not the module's or the dtypes differ.
+
+    >>> from replicate.papers.intrinsic_dimension.projections import projection
+    >>> network = nn.Linear(20, 5)
+    >>> model = Subspace(network, projection("one_hot", sum(tensor_sizes(network)), 10, seed=0))
+    >>> [tuple(p.shape) for p in model.parameters() if p.requires_grad]
+    [(10,)]
+    >>> x = torch.ones(2, 20)
+    >>> bool(torch.equal(model(x), network(x)))  # t = 0
+    True
     """
+
+    theta0: Tensor
 
     def __init__(self, module: nn.Module, projection: Projection):
         super().__init__()
@@ -53,7 +65,8 @@ class Subspace(nn.Module):
     def kernel_penalty(self) -> Tensor:
         """Return ``sum(w^2)`` over the kernels of the reconstructed network: no biases, no factor 1/2."""
         weights = self.parameters_at(self.theta())
-        return sum(w.square().sum() for name, w in weights.items() if is_kernel(name, w))
+        squares = (w.square().sum() for name, w in weights.items() if is_kernel(name, w))
+        return sum(squares, start=self.theta0.new_zeros(()))
 
     @torch.no_grad()
     def write_back(self) -> nn.Module:
@@ -65,7 +78,7 @@ class Subspace(nn.Module):
         return module
 
 
-def _check(named: dict[str, Tensor], projection: Projection) -> None:
+def _check(named: Mapping[str, Tensor], projection: Projection) -> None:
     full_dim = sum(p.numel() for p in named.values())
     if projection.full_dim != full_dim:
         raise ValueError(

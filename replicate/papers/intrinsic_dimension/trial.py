@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil, sqrt
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,7 +21,7 @@ _DIRECT_RATE = 1e-3  # Adam's rate for direct training (section 4.1 of the autho
 _SMALL_WIDTHS = (2, 3, 5, 8, 10, 15, 20, 25)  # of the authors' 1,000 small nets
 _SMALL_DEPTHS = (1, 2, 3, 4, 5)
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Trial:
     ``levels`` replaces the replicate of single streams ("theta0", "P", "order") in crossed designs.
     """
 
-    config: Mapping[str, object]
+    config: Mapping[str, Any]
     seed: Seed
     device: str = "cpu"
     levels: Mapping[str, int] = field(default_factory=dict)
@@ -123,13 +124,13 @@ class Trial:
         return seed.integer(stream_name)
 
 
-def burn_in_accuracy(config: Mapping[str, object], seed: Seed, device: str) -> Rows:
+def burn_in_accuracy(config: Mapping[str, Any], seed: Seed, device: str) -> Rows:
     """Take ``config["burn_in"]`` full-space Adam steps, then train in a subspace from there.
 
     Larsen et al. 2021 (arXiv:2107.05802): a start closer to the solutions lowers the threshold dimension.
     """
     trial = Trial(config, seed, device)
-    problem, model = trial.problem(), trial.build()
+    problem, model = trial.problem(), trial.recipe().build().to(device)
     warm = model.write_back()
     _adam_steps(warm, problem, config["burn_in"], config["batch"], stream(seed.integer("burn-in"), "order"))
     start = accuracy(warm, problem.test_images, problem.test_labels, scale=problem.scale)
@@ -160,10 +161,10 @@ def _adam_steps(model: nn.Module, problem: Problem, steps: int, batch: int, gene
     )
 
 
-def stored_and_reloaded(config: Mapping[str, object], seed: Seed, device: str) -> Rows:
+def stored_and_reloaded(config: Mapping[str, Any], seed: Seed, device: str) -> Rows:
     """Train, pack into seeds and d floats, unpack, and compare the outputs bit for bit on the CPU."""
     trial = Trial(config, seed, device)
-    problem, model = trial.problem(), trial.build()
+    problem, model = trial.problem(), trial.recipe().build().to(device)
     trial.train(model, problem)
     packed = pack(trial.recipe(), model.t)
     original, reloaded = model.cpu().eval(), unpack(packed).eval()
@@ -180,7 +181,7 @@ def stored_and_reloaded(config: Mapping[str, object], seed: Seed, device: str) -
     ]
 
 
-def small_net_accuracy(config: Mapping[str, object], seed: Seed, device: str) -> Rows:
+def small_net_accuracy(config: Mapping[str, Any], seed: Seed, device: str) -> Rows:
     """Train one small fully connected net, its width and depth drawn from the authors' lists."""
     rng = seed.rng("small net")
     shape = {"width": int(rng.choice(_SMALL_WIDTHS)), "depth": int(rng.choice(_SMALL_DEPTHS))}

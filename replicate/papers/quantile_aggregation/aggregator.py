@@ -45,8 +45,14 @@ class QuantileAggregator(RegressorMixin, BaseEstimator):
         device: "cpu" or "cuda".
 
     Example:
-        >>> aggregator = QuantileAggregator(models=["QRF", "LGBM"], resolution="fine", local=True)  # doctest: +SKIP
-        >>> aggregator.fit(X, y).predict(X_new, [0.1, 0.5, 0.9])  # doctest: +SKIP
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.uniform(size=(100, 2))
+        >>> y = X[:, 0] + 0.1 * rng.normal(size=100)
+        >>> few = {"folds": 2, "max_steps": 20, "check_every": 10}  # the defaults take minutes
+        >>> fitted = QuantileAggregator(models=["QRF", "QXT"], levels=[0.1, 0.5, 0.9], **few).fit(X, y)
+        >>> quantiles = fitted.predict(X, [0.1, 0.5, 0.9])
+        >>> quantiles.shape, bool((np.diff(quantiles) >= 0).all())
+        ((100, 3), True)
     """
 
     def __init__(

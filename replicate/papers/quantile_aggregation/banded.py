@@ -22,6 +22,8 @@ class Banded(nn.Module):
         generator: draws the start weights and dropout.
     """
 
+    outside: Tensor
+
     def __init__(self, p, m, band, *, features, hidden=64, layers=2, rate=0.05, generator=None):
         super().__init__()
         if not 0 <= band < m:

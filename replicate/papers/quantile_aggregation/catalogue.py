@@ -1,5 +1,7 @@
 """Base models by the short names of the paper."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -11,7 +13,7 @@ from .forests import QuantileForest
 from .linear import LinearQuantiles
 from .networks import GaussianNetwork, JointQuantileNetwork, SimultaneousQuantileNetwork
 
-MODELS: dict[str, tuple[type[QuantileModel], dict[str, object]]] = {
+MODELS: dict[str, tuple[type[QuantileModel], dict[str, Any]]] = {
     "CGN": (GaussianNetwork, {}),
     "SQR": (SimultaneousQuantileNetwork, {"weight_decay": 1e-7}),
     "DQR": (JointQuantileNetwork, {"weight_decay": 1e-7}),

@@ -1,5 +1,7 @@
 """Units of work: ``(config, seed) -> rows``, one function per experiment."""
 
+from typing import Any
+
 import numpy as np
 
 from replicate.seeds import Seed
@@ -13,7 +15,7 @@ from .stacking import stack
 from .training_curve import Schedule
 from .trial import STUDIES, Trial
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 
 
 def isotonizers(config: dict, seed: Seed) -> Rows:

@@ -65,7 +65,7 @@ class Sample:
 class FittedGate:
     """A trained aggregator."""
 
-    module: torch.nn.Module
+    module: Global | Local | Banded
     settings: GateSettings
     curve: Curve
     device: str = "cpu"
@@ -146,7 +146,7 @@ def residuals(sample: Sample, levels: ArrayLike) -> np.ndarray:
     return sample.y - np.median(sample.z[:, :, centre], axis=1)
 
 
-def _module(p: int, m: int, features: int, s: GateSettings, generator: torch.Generator) -> torch.nn.Module:
+def _module(p: int, m: int, features: int, s: GateSettings, generator: torch.Generator) -> Global | Local | Banded:
     if not s.local:
         return Global(p, m, s.resolution)
     network = {"hidden": s.hidden, "layers": s.layers, "features": features, "generator": generator}

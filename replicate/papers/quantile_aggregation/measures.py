@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.stats import kendalltau, spearmanr
 
 from replicate.measurement import Measurement, from_exact, from_interval, from_median, from_seeds
+from replicate.rows import where
 
 from .plan import DQA, VARIANTS
 
@@ -19,11 +20,7 @@ _CLOSE = (2.5, 97.5)
 
 def value(frame: pd.DataFrame, metric: str, **columns: object) -> Measurement | None:
     """Return the largest value of an exact metric where columns have the given values."""
-    if frame.empty:
-        return None
-    rows = frame[frame["metric"] == metric]
-    for name, wanted in columns.items():
-        rows = rows[rows[name] == wanted]
+    rows = where(frame, metric=metric, **columns)
     return from_exact(float(rows["value"].max())) if len(rows) else None
 
 

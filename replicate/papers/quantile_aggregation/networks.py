@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from . import isotonic
 from .base import QuantileModel, Validation, _levels
 from .replicas import Replicas, Training, train_replicas
-from .training_curve import Schedule
+from .training_curve import Curve, Schedule
 
 _LEAST_VARIANCE = 1e-6
 
@@ -29,6 +29,9 @@ class _Network(QuantileModel):
         seed: of start weights, batches and dropout.
         device: where to train.
     """
+
+    module_: Replicas
+    curve_: Curve
 
     def __init__(
         self,
@@ -81,7 +84,7 @@ class _Network(QuantileModel):
         )
         found = []
         for number in range(len(subsets)):
-            model = clone(self)
+            model: _Network = clone(self)
             model.levels_, model.n_features_in_ = levels, X.shape[1]
             model.module_, model.curve_ = module.only(number), curve
             found.append(model)

@@ -1,6 +1,7 @@
 """From a configuration to data, base models and aggregators: what every trial of the experiments is made of."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,7 @@ def base_models(config: dict, parts: Parts, seed: Seed, device: str) -> dict[str
     return found
 
 
-def gate_settings(config: dict, variant: str, **changes: object) -> GateSettings:
+def gate_settings(config: dict, variant: str, **changes: Any) -> GateSettings:
     """Return the settings of one of the six variants; ``changes`` replace fields."""
     resolution, local = VARIANTS[variant]
     schedule = Schedule(config["gate_steps"], config["check_every"], config["patience"])

@@ -6,6 +6,7 @@ go through one batched matrix product a layer and cost little more than a single
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -101,12 +102,12 @@ def train_replicas(
     def keep() -> None:
         best.update({k: v.detach().clone() for k, v in module.state_dict().items()})
 
-    def validated() -> float:
+    def validated(loss: Callable[[], float]) -> float:
         module.eval()
         with torch.no_grad():
-            return validate()
+            return loss()
 
-    curve = run(step, validated if validate else None, keep, training.schedule)
+    curve = run(step, partial(validated, validate) if validate else None, keep, training.schedule)
     module.load_state_dict(best)
     module.eval()
     return curve

@@ -126,11 +126,11 @@ def leaking_validation(
     Forests and boosting are refitted to train and validation rows together, so theirs are in-sample; networks are
     not, since they stop on those rows.
     """
-    both = [np.concatenate(pair) for pair in zip(train, validation, strict=True)]
+    x, y = (np.concatenate(pair) for pair in zip(train, validation, strict=True))
     z = stacked.z_validation.copy()
     for number, model in enumerate(models.values()):
         if not hasattr(model, "max_steps"):
-            (seen,) = model.fit_subsets(*both, [np.arange(len(both[1]))])
+            (seen,) = model.fit_subsets(x, y, [np.arange(len(y))])
             z[:, number] = seen.predict_quantiles(validation[0], stacked.levels)
     return z
 

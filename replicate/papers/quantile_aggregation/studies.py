@@ -40,7 +40,13 @@ def averaging(run) -> pd.DataFrame:
 def ground_truth(run) -> pd.DataFrame:
     """Compare gradients with linear programs."""
     s = run.settings
-    shared = {"m": [9], "folds": [3], "models": [["QRF", "QXT", "LGBM"]], "draws": [0], "steps": [s.exact_steps]}
+    shared: dict[str, list] = {
+        "m": [9],
+        "folds": [3],
+        "models": [["QRF", "QXT", "LGBM"]],
+        "draws": [0],
+        "steps": [s.exact_steps],
+    }
     unused = {"network_steps": [1], "check_every": [1], "patience": [1]}
     frame = run.sweep(ex.ground_truth, grid(dataset=sets_at_hand(s.exact_sets), **shared, **unused))
     return frame.drop(columns=[*shared, *unused], errors="ignore")
@@ -64,11 +70,6 @@ def study(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the rows of one study, without columns that it does not use; empty if it was not run."""
     rows = frame[frame["study"] == name] if len(frame) else frame
     return rows.drop(columns="study", errors="ignore").dropna(axis=1, how="all")
-
-
-def _carries(settings, name: str, study: str) -> bool:
-    sets = getattr(settings, _STUDIES[study])
-    return sets == ["all"] or name in sets
 
 
 def sets_at_hand(names: list[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """One set, one split: base models, all aggregators, and the studies that reuse the same base quantiles."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from .scores import coverage, coverage_by_length, crossing_rate, mean_length, me
 from .stacking import Stacked, leaking_validation, stack
 from .tuning import tuned_gate
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 COVERAGES = (0.5, 0.8, 0.9)
 PENALTIES = ("none", "single", "adaptive")
 MAPS = ("sort", "pava", "sweep")
@@ -34,12 +35,12 @@ class Trial:
         self.config, self.seed, self.device = config, seed, device
         self.parts: Parts = prepare(config, seed)
         self.models: dict[str, QuantileModel] = base_models(config, self.parts, seed, device)
-        self.nested: NestedFit | None = None
+        self.nested: NestedFit  # with the study "conformal"
         self.stacked: Stacked = self._stack()
         self.z = self.stacked.quantiles(self.parts.test[0])
         self.train = Sample(self.parts.train[0], self.stacked.z_train, self.parts.train[1])
         self.stop = Sample(self.parts.validation[0], self.stacked.z_validation, self.parts.validation[1])
-        self.dqa: FittedGate | None = None
+        self.dqa: FittedGate  # set by `main`
 
     def main(self) -> Rows:
         """Score base models, simple aggregators and the six variants."""
@@ -189,10 +190,10 @@ class Trial:
         """Yield nominal coverages whose two ends are among the levels, with their positions."""
         for nominal in COVERAGES:
             try:
-                ends = [position(self.parts.levels, a) for a in ((1 - nominal) / 2, (1 + nominal) / 2)]
+                low, high = (position(self.parts.levels, a) for a in ((1 - nominal) / 2, (1 + nominal) / 2))
             except ValueError:
                 continue
-            yield nominal, *ends
+            yield nominal, low, high
 
     def _controlled(self, control: str, sample: Sample, number: int) -> Sample:
         p, m = sample.z.shape[1:]

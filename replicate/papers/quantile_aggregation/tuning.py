@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from math import inf, prod
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,9 +15,9 @@ from .gate_fit import FittedGate, GateSettings, Sample, fit_gate
 from .scores import mean_pinball
 
 Space = Mapping[str, Sequence[object]]
-_NETWORK = {"hidden": [64, 128], "layers": [2, 3], "dropout": [0.0, 0.05, 0.1]}
-_QUANTILE_NETWORK = {**_NETWORK, "lr": [1e-3, 3e-4], "weight_decay": [1e-5, 1e-7]}
-_FOREST = {"min_samples_split": [8, 16, 64], "min_samples_leaf": [8, 16, 64]}
+_NETWORK: Space = {"hidden": [64, 128], "layers": [2, 3], "dropout": [0.0, 0.05, 0.1]}
+_QUANTILE_NETWORK: Space = {**_NETWORK, "lr": [1e-3, 3e-4], "weight_decay": [1e-5, 1e-7]}
+_FOREST: Space = {"min_samples_split": [8, 16, 64], "min_samples_leaf": [8, 16, 64]}
 BASE_SPACES: dict[str, Space] = {
     "CGN": _NETWORK,
     "SQR": _QUANTILE_NETWORK,
@@ -45,10 +46,10 @@ def gate_space(settings: GateSettings) -> Space:
         space |= {"margin_scale": [1e-1, 5e-2, 1e-2, 1e-3, 1e-4], "lr": [1e-3, 5e-4]}
     if settings.margin != "none":
         space |= {"penalty_weight": _PENALTY_WEIGHTS}
-    return space | (_NETWORK if settings.local else {})
+    return {**space, **(_NETWORK if settings.local else {})}
 
 
-def draws(space: Space, count: int, rng: np.random.Generator) -> list[dict[str, object]]:
+def draws(space: Space, count: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     """Return up to ``count`` different combinations of a grid, in random order."""
     total = prod(len(values) for values in space.values())
     chosen = set(rng.permutation(total)[:count].tolist())

@@ -44,7 +44,8 @@ def rounds(spectrum: Spectrum, targets: np.ndarray, tolerance: float, *, at_most
     rotated = spectrum.vectors.T @ np.asarray(targets, dtype=np.float64)
     if rotated @ rotated <= n * tolerance:
         raise ValueError(f"mean(y^2) = {rotated @ rotated / n:.4g} is below eps = {tolerance}: the zero function fits")
-    penalties, dual = [], []
+    penalties: list[float] = []
+    dual: list[np.ndarray] = []
     while rotated @ rotated > n * tolerance and len(penalties) < at_most:
         penalties.append(_penalty(d, rotated, n * tolerance))
         dual.append(spectrum.vectors @ (rotated / (d + penalties[-1])))

@@ -3,6 +3,8 @@
 Bands and bars are 95 % t intervals of the mean over seeds, unless a title says otherwise.
 """
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
@@ -28,7 +30,13 @@ def monte_carlo(frame: pd.DataFrame, controls: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(figsize=(6.4, 3.6))
     for weight, rows in frame.groupby("weight"):
         wide = rows.pivot(index="step", columns="metric", values="value").dropna(subset="mean loss")
-        style = {"color": _COLOURS[f"{weight:g}"], "marker": "o", "markersize": 3, "capsize": 2, "linewidth": 1.2}
+        style: dict[str, Any] = {
+            "color": _COLOURS[f"{weight:g}"],
+            "marker": "o",
+            "markersize": 3,
+            "capsize": 2,
+            "linewidth": 1.2,
+        }
         axes.errorbar(
             wide.index, wide["mean loss"], yerr=2 * wide["standard error"], **style, label=f"$\\alpha$ = {weight:g}"
         )
@@ -92,7 +100,7 @@ def _weights(axes: Axes, rows: pd.DataFrame) -> None:
         label = {"estimated": "$\\alpha$ estimated", "GCV": "$\\alpha$ by GCV, one step"}.get(
             weight, f"$\\alpha$ = {weight}"
         )
-        style = {
+        style: dict[str, Any] = {
             "marker": "D" if chosen else "o",
             "linewidth": 1.8 if chosen else 1.1,
             "markersize": 4 if chosen else 3,
@@ -123,7 +131,12 @@ def repeated(frame: pd.DataFrame) -> Figure:
     """
     figure, panels = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True)
     oracle = {"color": "0.2", "linestyle": ":", "zorder": 4}
-    styles = {"one step": {"color": RED}, "ridge": CONTROL, "r steps": {"color": BLUE}, "oracle": oracle}
+    styles: dict[str, dict[str, Any]] = {
+        "one step": {"color": RED},
+        "ridge": CONTROL,
+        "r steps": {"color": BLUE},
+        "oracle": oracle,
+    }
     for axes, direction in zip(panels, ("top", "bottom"), strict=True):
         rows = frame[frame["direction"] == direction]
         for metric, style in styles.items():
@@ -185,7 +198,12 @@ def _with_bars(axes: Axes, part: pd.DataFrame, colour: str, weight: str) -> None
     bounds = groups.apply(_interval)
     shift = 0.04 * (list({**_COLOURS, **_CHOSEN}).index(weight) - 3)
     label = "$\\alpha$ estimated" if weight == "estimated" else f"$\\alpha$ = {weight}"
-    style = {"color": colour, "linewidth": 1.8 if weight == "estimated" else 1.1, "marker": "o", "markersize": 3}
+    style: dict[str, Any] = {
+        "color": colour,
+        "linewidth": 1.8 if weight == "estimated" else 1.1,
+        "marker": "o",
+        "markersize": 3,
+    }
     reach = [groups.mean() - bounds.str[0], bounds.str[1] - groups.mean()]
     axes.errorbar(
         groups.mean().index + shift, groups.mean(), yerr=reach, capsize=2, elinewidth=0.6, **style, label=label

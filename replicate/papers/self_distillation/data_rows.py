@@ -1,6 +1,7 @@
 """Rows of the experiments on real data: scores by step for constant and chosen weights, beside tuned ridge."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +12,15 @@ from .optimal_weight import greedy_weights
 from .real_data import Split
 from .tangent_kernel import network_fit, relu_tangent_kernel
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 Score = Callable[[np.ndarray], np.ndarray]  # predictions (..., m, C) -> (...)
 GCV_BOUNDS = (-6.0, 6.0)
 
 
 def chains(split: Split, penalty: float, weights: Sequence[float], steps: int, score: Score, metric: str) -> Rows:
     """Return test scores by step and in the limit for constant weights, and by step for estimated ones."""
-    rows = []
+    rows: Rows = []
+    where: dict[str, Any]
     for weight in weights:
         where = {"penalty": penalty, "weight": f"{weight:g}"}
         rows += _by_step(metric, score(split.test.path(penalty, [weight] * (steps - 1))), **where)
@@ -37,7 +39,7 @@ def one_shot(split: Split, penalty: float, score: Score, metric: str) -> Rows:
     teacher = shrinkage.ridge(spectrum.eigenvalues, penalty)
     weight = gcv_weight(teacher, spectrum.eigenvalues, rotated, penalty, bounds=GCV_BOUNDS)
     found = score(split.test.path(penalty, [weight]))
-    where = {"penalty": penalty, "weight": "GCV"}
+    where: dict[str, Any] = {"penalty": penalty, "weight": "GCV"}
     return [*_by_step(metric, found, **where), {"metric": "estimated weight", "step": 2, **where, "value": weight}]
 
 

@@ -28,7 +28,7 @@ class Evaluation:
     basis: np.ndarray
     rotated: np.ndarray
 
-    def path(self, penalty: float, weights: Sequence[float]) -> np.ndarray:
+    def path(self, penalty: float, weights: Sequence[float] | np.ndarray) -> np.ndarray:
         """Return f(1), ..., f(tau) for alpha(2), ..., alpha(tau), ``(tau, m, C)``."""
         fitted = shrinkage.path(self.eigenvalues, penalty, weights)  # (tau, n)
         before = np.concatenate([np.ones((1, len(self.eigenvalues))), fitted[:-1]])
@@ -120,7 +120,7 @@ class Distillation:
             raise ValueError("k(x, X) holds NaN or infinite values; clean the new inputs first")
         return Evaluation(self.spectrum.eigenvalues, cross @ self.spectrum.vectors, self.rotated)
 
-    def coefficients(self, penalty: float, weights: Sequence[float]) -> np.ndarray:
+    def coefficients(self, penalty: float, weights: Sequence[float] | np.ndarray) -> np.ndarray:
         """Return c of the last student, f(x) = k(x, X) c, ``(n, C)``, for alpha(2), ..., alpha(tau)."""
         spectrum = self.spectrum
         coefficients = Evaluation(spectrum.eigenvalues, spectrum.vectors, self.rotated)
@@ -140,7 +140,11 @@ def losses(predictions: ArrayLike, targets: ArrayLike) -> np.ndarray:
 
 
 def grid_losses(
-    evaluation: Evaluation, targets: ArrayLike, penalties: Sequence[float], weights: Sequence[float], steps: int
+    evaluation: Evaluation,
+    targets: ArrayLike,
+    penalties: Sequence[float],
+    weights: Sequence[float] | np.ndarray,
+    steps: int,
 ) -> np.ndarray:
     """Return the mean squared error for every penalty, constant weight and step, ``(L, A, tau)``.
 

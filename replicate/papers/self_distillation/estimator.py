@@ -152,7 +152,7 @@ class SelfDistilledRidge(RegressorMixin, BaseEstimator):
     def _check_numbers(self) -> None:
         if not isinstance(self.penalty, Real):
             raise ValueError(f"penalty (lambda) must be one number > 0, found {self.penalty!r}")
-        shrinkage.checked_penalty(self.penalty)
+        shrinkage.checked_penalty(float(self.penalty))
         if self.weight_bounds is None:
             return
         bounds = np.asarray(self.weight_bounds, dtype=np.float64)

@@ -1,5 +1,7 @@
 """Units of work: ``(config, seed) -> rows``, one function per experiment."""
 
+from typing import Any
+
 import numpy as np
 
 from replicate.seeds import Seed
@@ -11,7 +13,7 @@ from .networks import ESTIMATED, Classroom, Recipe
 from .optimal_weight import risk
 from .repeated import attained_risk, attaining_weights, best_one_step, best_ridge, oracle_shrinkage, signal, spectrum
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 _PENALTIES = np.geomspace(1e-4, 1e3, 141)  # of tuned ridge on real data
 _MONTE_CARLO = 2021  # seed of the redrawn toys
 

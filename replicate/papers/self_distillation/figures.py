@@ -1,5 +1,7 @@
 """Figures of the toy: tidy frames in, matplotlib figures out. Those of data and networks are in ``data_figures``."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -13,7 +15,8 @@ from .ratios import neighbour_ratios
 
 STEP_COLOURS = plt.get_cmap("viridis")(np.linspace(0.0, 0.9, 6))
 WEIGHT_COLOURS = plt.get_cmap("plasma")(np.linspace(0.0, 0.85, 7))
-CONTROL = {"color": GREEN, "linestyle": "--", "linewidth": 1.5}  # tuned ridge, the same in every figure
+# tuned ridge, the same in every figure
+CONTROL: dict[str, Any] = {"color": GREEN, "linestyle": "--", "linewidth": 1.5}
 
 
 def fits(frame: pd.DataFrame, tuned_penalty: float) -> Figure:
@@ -65,7 +68,13 @@ def _published_dots(axes: Axes) -> None:
     table = published.losses()
     for (source, weight), rows in table[np.isfinite(table["step"])].groupby(["table", "weight"]):
         marker = "s" if source == "README" else "o" if weight == 0 else "^"
-        style = {"linestyle": "none", "fillstyle": "none", "markersize": 6, "color": "0.2", "marker": marker}
+        style: dict[str, Any] = {
+            "linestyle": "none",
+            "fillstyle": "none",
+            "markersize": 6,
+            "color": "0.2",
+            "marker": marker,
+        }
         axes.plot(rows["step"], rows["loss"], **style, label=f"{source}, headed {weight:g}")
 
 

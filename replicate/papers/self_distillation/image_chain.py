@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,7 +79,7 @@ class ImageChain:
         folder: where trained networks are kept; None is beside the cache of units.
     """
 
-    def __init__(self, config: Mapping[str, object], seed: Seed, device: str, *, data=None, folder: Path | None = None):
+    def __init__(self, config: Mapping[str, Any], seed: Seed, device: str, *, data=None, folder: Path | None = None):
         self.config, self.seed, self.device = dict(config), seed, device
         self.data = data or datasets.load_cifar10(config["dataset"], fallback=False)
         self.images = Images.split(self.data, config["protocol"], seed.rng("held out"), device)
@@ -90,14 +91,15 @@ class ImageChain:
         if step == 1:
             return *self._trained(1.0, 1, None, "truth"), 1.0, float("nan")
         teacher, *_ = self.network(weight, step - 1)
-        used, raw = weight, float("nan")
         if weight == ESTIMATED:
             pure, _ = self._trained(0.0, step, teacher, f"{weight}, pure")
             raw = self._estimate(pure)
             used = 1.0 if np.isnan(raw) else float(np.clip(raw, 0, 1))
+        else:
+            used, raw = float(weight), float("nan")
         return *self._trained(used, step, teacher, str(weight)), used, raw
 
-    def scores(self, model: nn.Module, trained: Trained) -> list[dict[str, object]]:
+    def scores(self, model: nn.Module, trained: Trained) -> list[dict[str, Any]]:
         """Return the rows of one network: accuracies by way of choosing the epoch, squared error, calibration."""
         images, labels = self.images.test
         found, one_hot = self._outputs(model, images), np.eye(self.images.n_classes)[labels.cpu().numpy()]

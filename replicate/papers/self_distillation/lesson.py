@@ -2,9 +2,10 @@
 
 import pandas as pd
 
+from replicate.rows import where
+
 from . import toy
 from .estimator import SelfDistilledRidge
-from .measures import where
 
 
 def toy_fit() -> pd.Series:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from replicate.measurement import Measurement, from_exact, from_pairs
+from replicate.rows import where
 
 from .networks import ESTIMATED
 
@@ -16,15 +17,6 @@ _SAID_ELSEWHERE = ["paper", "experiment", "status", "batch", "rate", "epochs", "
 def compact(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame for keeping, without columns of one value that the manifest or paper.toml says."""
     return frame.drop(columns=[c for c in _SAID_ELSEWHERE if c in frame and frame[c].nunique(dropna=False) <= 1])
-
-
-def where(frame: pd.DataFrame, **columns: object) -> pd.DataFrame:
-    """Return the rows whose columns have the given values (one or a list)."""
-    for name, wanted in columns.items():
-        if frame.empty:
-            return frame
-        frame = frame[frame[name].isin(wanted if isinstance(wanted, list | tuple) else [wanted])]
-    return frame
 
 
 def largest(frame: pd.DataFrame, metric: str, **columns: object) -> Measurement | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,13 +40,13 @@ class Recipe:
 
 def perceptron(inputs: int, width: int, classes: int, generator: torch.Generator) -> nn.Sequential:
     """Return Linear-ReLU-Linear with torch's usual start, U(-1, 1) / sqrt(inputs), drawn from ``generator``."""
-    model = nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, classes))
+    layers = nn.Linear(inputs, width), nn.Linear(width, classes)
     with torch.no_grad():
-        for layer in (model[0], model[2]):
+        for layer in layers:
             bound = 1 / sqrt(layer.in_features)
             for parameter in (layer.weight, layer.bias):
                 parameter.uniform_(-bound, bound, generator=generator)
-    return model
+    return nn.Sequential(layers[0], nn.ReLU(), layers[1])
 
 
 def squared_error(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -73,8 +74,16 @@ class Classroom:
             "adam", model.parameters(), lr=self.recipe.rate, betas=(0.9, 0.999), weight_decay=self.recipe.decay
         )
         wanted = torch.tensor(targets, dtype=torch.float32, device=self.device)
-        budget = {"epochs": self.recipe.epochs, "batch_size": self.recipe.batch}
-        train(model, self.inputs[0], wanted, **budget, optimizer=optimizer, generator=order, objective=squared_error)
+        train(
+            model,
+            self.inputs[0],
+            wanted,
+            epochs=self.recipe.epochs,
+            batch_size=self.recipe.batch,
+            optimizer=optimizer,
+            generator=order,
+            objective=squared_error,
+        )
         self.trained += 1
         with torch.no_grad():
             return [model(x).softmax(1).cpu().numpy().astype(np.float64) for x in self.inputs]
@@ -109,17 +118,19 @@ def chain(room: Classroom, first: list[np.ndarray], weight: float | str, steps: 
     """
     links, teacher = [], first
     for step in range(2, steps + 1):
-        before, alpha, raw = room.trained, weight, float("nan")
+        before = room.trained
         if weight == ESTIMATED:
             pure = room.student(teacher, 0.0, step, hard=hard)
             raw = optimal_weight(first[1], pure[1], room.truth[1])
             alpha = 1.0 if np.isnan(raw) else float(np.clip(raw, 0, 1))
+        else:
+            alpha, raw = float(weight), float("nan")
         teacher = room.student(teacher, alpha, step, hard=hard)
         links.append(Link(step, teacher, alpha, raw, room.trained - before))
     return links
 
 
-def scores(outputs: list[np.ndarray], truth: list[np.ndarray]) -> list[dict[str, object]]:
+def scores(outputs: list[np.ndarray], truth: list[np.ndarray]) -> list[dict[str, Any]]:
     """Return accuracy, squared error (Brier) and calibration error on each part, and the mean norm of the outputs."""
     rows = []
     for name, found, wanted in zip(("train", "validation", "test"), outputs, truth, strict=True):

@@ -23,7 +23,9 @@ def limit_ratio(larger: ArrayLike, smaller: ArrayLike, penalty: ArrayLike, weigh
     return np.where(weight == 0, np.inf, ratio)
 
 
-def will_grow(ratio: ArrayLike, shrunk: ArrayLike, first_ratio: ArrayLike, weight: ArrayLike) -> np.ndarray:
+def will_grow(
+    ratio: np.ndarray, shrunk: np.ndarray, first_ratio: np.ndarray | float, weight: np.ndarray | float
+) -> np.ndarray:
     """Return whether the ratio grows in the next step, for alpha in (0, 1): the exact rule.
 
     r(tau + 1) > r(tau) exactly when r(tau) < rho + (1 - alpha) / alpha B_k(tau) (rho - 1).

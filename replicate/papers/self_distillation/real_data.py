@@ -54,8 +54,8 @@ def diabetes(rng: np.random.Generator) -> Split:
     x = (x - x[train].mean(0)) / x[train].std(0)
     y = ((y - y[train].mean()) / y[train].std())[:, None]
     problem = Distillation(decompose(rbf_kernel(x[train], gamma=DIABETES_GAMMA)), y[train])
-    seen = (problem.at(rbf_kernel(x[part], x[train], gamma=DIABETES_GAMMA)) for part in (val, test))
-    return Split(problem, *seen, y[val], y[test])
+    seen, unseen = (problem.at(rbf_kernel(x[part], x[train], gamma=DIABETES_GAMMA)) for part in (val, test))
+    return Split(problem, seen, unseen, y[val], y[test])
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ def noisy_digits(noise: float, rng: np.random.Generator) -> NoisyDigits:
     noisy = labels.copy()
     noisy[replaced] = rng.integers(0, CLASSES, int(replaced.sum()))
     train, val, test = np.split(order, _DIGITS_SPLIT)
-    return NoisyDigits(tuple(pixels[i] for i in (train, val, test)), (noisy[train], noisy[val], labels[test]))
+    return NoisyDigits((pixels[train], pixels[val], pixels[test]), (noisy[train], noisy[val], labels[test]))
 
 
 def digits(noise: float, rng: np.random.Generator) -> Split:

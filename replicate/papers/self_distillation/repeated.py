@@ -74,7 +74,7 @@ def attaining_weights(eigenvalues: ArrayLike, target: ArrayLike, penalty: float 
         a = _exact_ridge(eigenvalues, penalty)
         r = len(a)
         rows = [[x**m for m in range(1, r + 2)] for x in a] + [[mpmath.mpf(1)] * (r + 1)]
-        wanted = [mpmath.mpf(float(b)) for b in target] + [mpmath.mpf(1)]
+        wanted = [mpmath.mpf(float(b)) for b in np.asarray(target)] + [mpmath.mpf(1)]
         return list(mpmath.lu_solve(mpmath.matrix(rows), mpmath.matrix(wanted)))
 
 
@@ -90,7 +90,7 @@ def attained_risk(
 
 
 def _exact_ridge(eigenvalues: ArrayLike, penalty: float) -> list[mpmath.mpf]:
-    return [mpmath.mpf(float(d)) / (mpmath.mpf(float(d)) + mpmath.mpf(float(penalty))) for d in eigenvalues]
+    return [mpmath.mpf(float(d)) / (mpmath.mpf(float(d)) + mpmath.mpf(float(penalty))) for d in np.asarray(eigenvalues)]
 
 
 def _smallest(value: Callable[[float], float]) -> float:

@@ -18,6 +18,9 @@ PROTOCOLS = ("fair", "script")
 class Normalise(nn.Module):
     """Subtract means and divide by standard deviations of CIFAR-10's channels; inputs ``(n, 3, h, w)`` in [0, 1]."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self):
         super().__init__()
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
@@ -95,14 +98,14 @@ class DistillationLoss:
         if self.teacher is None:
             fit = F.mse_loss(outputs, truth)
         else:
-            taught = self._taught(inputs)
+            taught = self._taught(self.teacher, inputs)
             fit = self.weight * F.mse_loss(outputs, truth) + (1 - self.weight) * F.mse_loss(outputs, taught)
         return fit + NORM_PENALTY * norm_penalty(model)
 
     @torch.no_grad()
-    def _taught(self, inputs: Tensor) -> Tensor:
-        self.teacher.train(self.teacher_trains)
-        return self.teacher(inputs).softmax(1)
+    def _taught(self, teacher: nn.Module, inputs: Tensor) -> Tensor:
+        teacher.train(self.teacher_trains)
+        return teacher(inputs).softmax(1)
 
 
 @torch.no_grad()

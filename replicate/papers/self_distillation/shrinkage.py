@@ -45,13 +45,13 @@ def ridge(eigenvalues: ArrayLike, penalty: ArrayLike) -> np.ndarray:
     return eigenvalues / (eigenvalues + checked_penalty(penalty))
 
 
-def following(shrinkage: ArrayLike, ridge_shrinkage: ArrayLike, weight: ArrayLike) -> np.ndarray:
+def following(shrinkage: ArrayLike, ridge_shrinkage: np.ndarray, weight: ArrayLike) -> np.ndarray:
     """Return B(tau) from B(tau - 1): one distillation step."""
     weight = checked_weight(weight)
     return ridge_shrinkage * (weight + (1 - weight) * np.asarray(shrinkage))
 
 
-def path(eigenvalues: ArrayLike, penalty: ArrayLike, weights: Sequence[ArrayLike]) -> np.ndarray:
+def path(eigenvalues: ArrayLike, penalty: ArrayLike, weights: Sequence[ArrayLike] | np.ndarray) -> np.ndarray:
     """Return B(1), ..., B(tau) for any weights alpha(2), ..., alpha(tau) by recursion, ``(tau, ..., n)``."""
     a = ridge(eigenvalues, penalty)
     steps = [a]
@@ -67,9 +67,10 @@ def after(eigenvalues: ArrayLike, penalty: ArrayLike, weight: ArrayLike, steps: 
     where it is 0 the geometric sum is tau.
     """
     steps, weight = checked_steps(steps), checked_weight(weight)
+    eigenvalues, penalty = np.asarray(eigenvalues, dtype=np.float64), checked_penalty(penalty)
     a = ridge(eigenvalues, penalty)
     q = (1 - weight) * a
-    gap = (checked_penalty(penalty) + weight * eigenvalues) / (eigenvalues + penalty)  # 1 - q
+    gap = (penalty + weight * eigenvalues) / (eigenvalues + penalty)  # 1 - q
     return q**steps + weight * a * _geometric_sum(q, gap, steps)
 
 
@@ -89,7 +90,7 @@ def limit(eigenvalues: ArrayLike, penalty: ArrayLike, weight: ArrayLike) -> np.n
     return weight * eigenvalues / (weight * eigenvalues + penalty)
 
 
-def step_weights(weights: Sequence[float]) -> np.ndarray:
+def step_weights(weights: Sequence[float] | np.ndarray) -> np.ndarray:
     """Return w, ``(tau,)``, with B(tau) = sum_j w[j] a^(tau - j), j = 0 ... tau - 1, for alpha(2), ..., alpha(tau).
 
     Stick breaking: with alpha(1) = 1, w_j = alpha(j) prod_{l > j} (1 - alpha(l)). They sum to 1, and are all >= 0
@@ -100,7 +101,7 @@ def step_weights(weights: Sequence[float]) -> np.ndarray:
     return alphas * remaining
 
 
-def weights_of(step_weights: Sequence[float]) -> np.ndarray:
+def weights_of(step_weights: Sequence[float] | np.ndarray) -> np.ndarray:
     """Return alpha(2), ..., alpha(tau) of given step weights ``(tau,)`` that sum to 1: the inverse of `step_weights`.
 
     Raises:

@@ -4,6 +4,8 @@ A study that the preset does not ask for, or whose data are not at hand, returns
 run*.
 """
 
+from typing import Any
+
 import pandas as pd
 
 from replicate import datasets
@@ -142,7 +144,7 @@ def tuned_networks(run) -> pd.DataFrame:
     return _plain(run.sweep(ex.tuned_networks, [config], replicates=run.settings.net_seeds))
 
 
-def _network(run) -> dict[str, object]:
+def _network(run) -> dict[str, Any]:
     return {"noise": 0.4, "width": 256, "batch": 200, "rate": 3e-3, "epochs": run.settings.net_epochs}
 
 

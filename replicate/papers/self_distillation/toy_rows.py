@@ -1,5 +1,7 @@
 """Rows of the toy's experiments: losses, fits, shrinkages, convergence, weights, controls."""
 
+from typing import Any
+
 import numpy as np
 
 from . import shrinkage, toy
@@ -10,7 +12,7 @@ from .optimal_weight import greedy_weights, joint_step_weights, optimal_weight, 
 from .ratios import limit_ratio, neighbour_ratios
 from .spectrum import decompose
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 PENALTIES = np.geomspace(1e-4, 1e3, 2001)  # of tuned ridge
 _CLOSE = 1e-3  # sup-norm distance that counts as converged
 _EPS = 0.045  # mean squared error allowed in each constrained round

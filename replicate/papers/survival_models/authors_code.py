@@ -5,6 +5,7 @@ on tests/testdata.csv; standard errors there come from a numerically differentia
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ def published(model: str) -> pd.DataFrame:
     return table[table["model"] == model].drop(columns="model")
 
 
-def differences(model: str, frame: pd.DataFrame, *, rng: np.random.Generator) -> list[dict[str, object]]:
+def differences(model: str, frame: pd.DataFrame, *, rng: np.random.Generator) -> list[dict[str, Any]]:
     """Return our value and its difference from the published one, a row each.
 
     Log-likelihood and estimates: absolute; standard errors: relative to the published.

@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -121,7 +122,7 @@ def check_designs(found: Designs, matrices: Mapping[str, pd.DataFrame], df: pd.D
             warn_of_separation(df[variable], event, name)
 
 
-def _check_names(given: Mapping[str, object], where: str) -> None:
+def _check_names(given: Mapping[str, Any], where: str) -> None:
     for name in given:
         if name in PARAMETER:
             raise ValueError(f"{where}: {name!r} are the coefficients of {PARAMETER[name]!r}; write that name")

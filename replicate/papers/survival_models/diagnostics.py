@@ -1,5 +1,7 @@
 """Units that hold fitted models against public trials: curves, hazard ratios, residuals, cured shares."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from lifelines import CoxPHFitter, KaplanMeierFitter, MixtureCureFitter, NelsonAalenFitter, WeibullFitter
@@ -10,7 +12,7 @@ from replicate.seeds import Seed
 from .cases import CASES
 from .selection import fit_structures
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 RECOMMENDED = ("b/lam", "t/phi", "ba/lam", "ta/phi")
 EXTENDED = ("ba/lam", "ta/phi")  # an effect on the power shape bends the hazard ratio
 POINTS = 25  # times on a curve
@@ -37,7 +39,8 @@ def hazard_ratio(config: dict, seed: Seed) -> Rows:
     """
     case, frame, fits = _fits(config, seed, EXTENDED)
     (name,) = case.covariates
-    times = np.linspace(*np.quantile(frame.loc[frame["event"] == 1, "time"], [0.025, 0.975]), POINTS)
+    low, high = np.quantile(frame.loc[frame["event"] == 1, "time"], [0.025, 0.975])
+    times = np.linspace(low, high, POINTS)
     treated, control = (pd.DataFrame({name: [x]}) for x in (1, 0))
     rows = []
     for label, model in fits.items():

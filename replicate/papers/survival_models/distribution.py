@@ -8,6 +8,7 @@ derived from the hazard, they are not quoted.
 """
 
 from dataclasses import dataclass, fields
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +16,7 @@ from scipy.special import xlogy
 
 from replicate.papers.survival_models import kernel
 
+Parameter: TypeAlias = float | np.ndarray
 SHAPES = ("constant", "increasing", "decreasing", "up-then-down", "down-then-up")
 
 
@@ -24,12 +26,18 @@ class APGW:
 
     Parameters are scalars or arrays that broadcast with each other and with the times. Methods return
     float64 of the broadcast shape. Raises ValueError for parameters outside these ranges.
+
+    >>> log_logistic = APGW(phi=0.5, gamma=2.0, kappa=0.0)
+    >>> float(log_logistic.median), str(log_logistic.hazard_shape)
+    (2.0, 'up-then-down')
+    >>> round(float(APGW(kappa=-0.5).cure_fraction), 3)
+    0.368
     """
 
-    phi: ArrayLike = 1.0
-    lambda_: ArrayLike = 1.0
-    gamma: ArrayLike = 1.0
-    kappa: ArrayLike = 1.0
+    phi: Parameter = 1.0
+    lambda_: Parameter = 1.0
+    gamma: Parameter = 1.0
+    kappa: Parameter = 1.0
 
     def __post_init__(self) -> None:
         """Store the parameters as float64 and check their ranges."""

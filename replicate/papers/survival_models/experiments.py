@@ -1,6 +1,7 @@
 """Units of work: ``(config, seed) -> rows``, one function per experiment."""
 
 from math import log
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from .cases import CASES
 from .profile import profile, profile_interval
 from .selection import comparison, fit_structures, structure, structures
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 _NORMAL = 1.959963984540054  # 97.5 % point
 
 

@@ -1,5 +1,6 @@
 """Figures of the notebook: tidy frames in, matplotlib figures out."""
 
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd

@@ -31,7 +31,7 @@ def chi_squared(name: str, statistic: float, df: int) -> TestResult:
 
 def wald(name: str, coefficients: np.ndarray, variance: np.ndarray) -> TestResult:
     """Return the joint Wald test that ``coefficients`` ``(k,)`` with variance ``(k, k)`` are all 0."""
-    return chi_squared(name, coefficients @ np.linalg.solve(variance, coefficients), len(coefficients))
+    return chi_squared(name, float(coefficients @ np.linalg.solve(variance, coefficients)), len(coefficients))
 
 
 def summary(coefficients: pd.Series, errors: pd.Series, *, level: float) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.stats import chi2
 
 from replicate.measurement import Measurement, from_exact, from_median, from_proportion, from_seeds
+from replicate.rows import where
 
 _NEAR = 2.0  # log-likelihood units within which a special case counts as near the free fit
 _CRITICAL = chi2.ppf(0.95, 1)
@@ -139,9 +140,5 @@ def tidy(table: pd.DataFrame, *keys: str) -> pd.DataFrame:
 
 
 def _values(frame: pd.DataFrame, metric: str, **columns: object) -> np.ndarray:
-    if frame.empty:
-        return np.array([])
-    rows = frame[frame["metric"] == metric]
-    for name, wanted in columns.items():
-        rows = rows[rows[name].isin(wanted if isinstance(wanted, list | tuple) else [wanted])]
-    return rows["value"].to_numpy(dtype=float)
+    rows = where(frame, metric=metric, **columns)
+    return rows["value"].to_numpy(dtype=float) if len(rows) else np.array([])

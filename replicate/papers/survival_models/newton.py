@@ -118,7 +118,8 @@ def _same(peak, other):
 
 def _optimum(peak: Peak, model: Model, values: tuple[float, ...]) -> Optimum:
     at, status = peak.at, _status(peak, model)
-    return Optimum(peak.theta, at.value, at.score, -at.hessian, peak.iterations, peak.converged, status, values)
+    score, information = np.asarray(at.score), -np.asarray(at.hessian)
+    return Optimum(peak.theta, at.value, score, information, peak.iterations, peak.converged, status, values)
 
 
 def _status(peak, model):

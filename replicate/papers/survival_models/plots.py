@@ -1,7 +1,6 @@
 """Drawings of a fitted multi-parameter regression: axes in, axes out."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,9 +12,10 @@ from replicate.drawing import COLOURS
 from replicate.papers.survival_models.table_checks import check_columns, observed
 
 if TYPE_CHECKING:
+    from replicate.papers.survival_models.prediction import Times
     from replicate.papers.survival_models.regression import MultiParameterRegression
 
-_BAND = {"alpha": 0.2, "linewidth": 0}
+_BAND: dict[str, Any] = {"alpha": 0.2, "linewidth": 0}
 _POINTS = 200  # times on a fitted curve
 
 
@@ -70,7 +70,7 @@ def plot_hazard_ratio(
     model: "MultiParameterRegression",
     df_a: pd.DataFrame,
     df_b: pd.DataFrame,
-    times: Sequence[float] | None = None,
+    times: "Times | None" = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the hazard of the rows ``df_a`` over that of ``df_b`` with its band, on a log axis; return the axes.
@@ -80,7 +80,8 @@ def plot_hazard_ratio(
     ax = ax or plt.gca()
     if times is None:
         seen = model.data_.time[model.data_.event == 1]
-        times = np.linspace(*np.quantile(seen, (0.025, 0.975)), _POINTS)
+        low, high = np.quantile(seen, (0.025, 0.975))
+        times = np.linspace(low, high, _POINTS)
     ratio = model.hazard_ratio(df_a, df_b, times, ci=True)
     for number, row in enumerate(ratio.columns.unique(0)):
         ax.plot(ratio.index, ratio[row]["estimate"], color=COLOURS[number % len(COLOURS)], label=f"row {row}")

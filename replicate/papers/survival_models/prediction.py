@@ -8,6 +8,7 @@ linear predictors are closed form (`log_quantities`); the covariance of the pred
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from scipy import stats
 
 from replicate.papers.survival_models import log_quantities
 from replicate.papers.survival_models.design import COMPONENT, Designs
+
+Times: TypeAlias = Sequence[float] | np.ndarray
 
 Transform = Callable[[np.ndarray], np.ndarray]
 BAND = ("estimate", "lower", "upper")
@@ -86,7 +89,7 @@ class Predictors:
             return np.concatenate([back(value[None]), np.sort(ends, axis=0)])
 
 
-def survival(at: Predictors, times: Sequence[float], *, ci: bool = False) -> pd.DataFrame:
+def survival(at: Predictors, times: Times, *, ci: bool = False) -> pd.DataFrame:
     """Return S(t): one row a time, one column a row of the table; with ``ci`` columns (row, estimate ...).
 
     Times >= 0 in the unit of the fit, else ValueError; bands on log(-log S).
@@ -94,12 +97,12 @@ def survival(at: Predictors, times: Sequence[float], *, ci: bool = False) -> pd.
     return _over_time(at, times, log_quantities.log_cumulative_hazard, lambda x: np.exp(-np.exp(x)), 1.0, ci=ci)
 
 
-def cumulative_hazard(at: Predictors, times: Sequence[float], *, ci: bool = False) -> pd.DataFrame:
+def cumulative_hazard(at: Predictors, times: Times, *, ci: bool = False) -> pd.DataFrame:
     """Return H(t) as `survival` returns S(t); bands on log H."""
     return _over_time(at, times, log_quantities.log_cumulative_hazard, np.exp, 0.0, ci=ci)
 
 
-def hazard(at: Predictors, times: Sequence[float], *, ci: bool = False) -> pd.DataFrame:
+def hazard(at: Predictors, times: Times, *, ci: bool = False) -> pd.DataFrame:
     """Return h(t) in 1 / time as `survival` returns S(t), for times > 0; bands on log h."""
     return _over_time(at, times, log_quantities.log_hazard, np.exp, None, ci=ci)
 
@@ -124,7 +127,7 @@ def cure_fraction(at: Predictors, *, ci: bool = False) -> pd.Series | pd.DataFra
     return _by_row(at, at.band(value, slopes, lambda x: np.exp(-np.exp(x)), ci=ci), "cure fraction")
 
 
-def hazard_ratio(a: Predictors, b: Predictors, times: Sequence[float], *, ci: bool = False) -> pd.DataFrame:
+def hazard_ratio(a: Predictors, b: Predictors, times: Times, *, ci: bool = False) -> pd.DataFrame:
     """Return h_a(t) / h_b(t) for times > 0, row by row of two tables of equal length, or one of one row.
 
     Rows of the result are times, columns the rows of the longer table (of ``a`` if equal). Raises
@@ -141,7 +144,7 @@ def hazard_ratio(a: Predictors, b: Predictors, times: Sequence[float], *, ci: bo
     return _frame(drawn, times, a.df.index if len(a.df) >= len(b.df) else b.df.index)
 
 
-def mean_survival(at: Predictors, times: Sequence[float], *, ci: bool = False) -> pd.DataFrame:
+def mean_survival(at: Predictors, times: Times, *, ci: bool = False) -> pd.DataFrame:
     """Return the survival averaged over the rows (standardised to them), ``estimate`` by time >= 0.
 
     With ``ci`` also lower and upper, pointwise on log(-log S) and conditional on these rows.
@@ -168,7 +171,7 @@ def _over_time(at, times, quantity, back, at_zero, *, ci):
     return _frame(drawn, times, at.df.index)
 
 
-def _checked(times: Sequence[float], *, zero: bool) -> np.ndarray:
+def _checked(times: Times, *, zero: bool) -> np.ndarray:
     times = np.atleast_1d(np.asarray(times, dtype=np.float64))
     fine = np.isfinite(times) & ((times >= 0) if zero else (times > 0))
     if times.ndim != 1 or not fine.all():

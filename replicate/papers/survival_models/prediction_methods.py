@@ -1,16 +1,17 @@
-"""The methods of a fitted regression that predict and draw, named as in lifelines."""
+"""The methods of a fitted regression that predict, named as in lifelines."""
 
-from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
-from replicate.papers.survival_models import plots, prediction
+from replicate.papers.survival_models import prediction
+from replicate.papers.survival_models.design import Designs
 from replicate.papers.survival_models.log_quantities import log_cumulative_hazard
+from replicate.papers.survival_models.prediction import Times
 from replicate.papers.survival_models.table_checks import observed
 
-Frame = pd.DataFrame
+Frame: TypeAlias = pd.DataFrame
 
 
 class PredictionMethods:
@@ -21,15 +22,21 @@ class PredictionMethods:
     AttributeError before the fit.
     """
 
-    def predict_survival_function(self, df: Frame, times: Sequence[float] | None = None, ci: bool = False) -> Frame:
+    alpha: float
+    designs_: Designs
+    duration_col: str
+    event_col: str | None
+    entry_col: str | None
+
+    def predict_survival_function(self, df: Frame, times: Times | None = None, ci: bool = False) -> Frame:
         """Return S(t), times by rows of ``df``; see `prediction.survival`. Default times: those of the fit."""
         return prediction.survival(self._at(df), self._times(times), ci=ci)
 
-    def predict_hazard(self, df: Frame, times: Sequence[float] | None = None, ci: bool = False) -> Frame:
+    def predict_hazard(self, df: Frame, times: Times | None = None, ci: bool = False) -> Frame:
         """Return h(t) in 1 / time; see `prediction.hazard`."""
         return prediction.hazard(self._at(df), self._times(times), ci=ci)
 
-    def predict_cumulative_hazard(self, df: Frame, times: Sequence[float] | None = None, ci: bool = False) -> Frame:
+    def predict_cumulative_hazard(self, df: Frame, times: Times | None = None, ci: bool = False) -> Frame:
         """Return H(t); see `prediction.cumulative_hazard`."""
         return prediction.cumulative_hazard(self._at(df), self._times(times), ci=ci)
 
@@ -41,11 +48,11 @@ class PredictionMethods:
         """Return the median times, inf where more than half are cured."""
         return self.predict_percentile(df, 0.5, ci=ci)
 
-    def predict_mean_survival(self, df: Frame, times: Sequence[float] | None = None, ci: bool = False) -> Frame:
+    def predict_mean_survival(self, df: Frame, times: Times | None = None, ci: bool = False) -> Frame:
         """Return S(t) averaged over the rows of ``df``; see `prediction.mean_survival`."""
         return prediction.mean_survival(self._at(df), self._times(times), ci=ci)
 
-    def hazard_ratio(self, df_a: Frame, df_b: Frame, times: Sequence[float] | None = None, ci: bool = False) -> Frame:
+    def hazard_ratio(self, df_a: Frame, df_b: Frame, times: Times | None = None, ci: bool = False) -> Frame:
         """Return the hazard of rows ``df_a`` over that of ``df_b``; see `prediction.hazard_ratio`."""
         return prediction.hazard_ratio(self._at(df_a), self._at(df_b), self._times(times), ci=ci)
 
@@ -66,23 +73,14 @@ class PredictionMethods:
             hazard[late] -= np.exp(log_cumulative_hazard(eta[late], data.entry[late])[0])
         return pd.Series(hazard, index=df.index, name="Cox-Snell residual")
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw coefficients with Wald intervals; see `plots.plot_coefficients`."""
-        return plots.plot_coefficients(self, ax=ax)
-
-    def plot_survival(self, df: Frame, by: str | None = None, ax: Axes | None = None) -> Axes:
-        """Draw fitted survival against Kaplan-Meier by group; see `plots.plot_survival`."""
-        return plots.plot_survival(self, df, by=by, ax=ax)
-
-    def plot_hazard_ratio(
-        self, df_a: Frame, df_b: Frame, times: Sequence[float] | None = None, ax: Axes | None = None
-    ) -> Axes:
-        """Draw HR(t) with its band; see `plots.plot_hazard_ratio`."""
-        return plots.plot_hazard_ratio(self, df_a, df_b, times=times, ax=ax)
+    def _fitted(self, name: str) -> Any:
+        if not hasattr(self, name):
+            raise AttributeError("the model is not fitted yet; call .fit(df, duration_col, event_col, formulas=...)")
+        return getattr(self, name)
 
     def _at(self, df: Frame) -> prediction.Predictors:
         found = self._fitted("optimum_")
         return prediction.Predictors(self.designs_, found.theta, found.covariance, df, 1 - self.alpha)
 
-    def _times(self, times: Sequence[float] | None) -> np.ndarray | Sequence[float]:
+    def _times(self, times: Times | None) -> Times:
         return np.unique(self._fitted("data_").time) if times is None else times

@@ -6,20 +6,23 @@ lambda), accelerated failure times (in phi) and effects that change the shape (i
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
-from replicate.papers.survival_models import fit_warnings, inference
+from replicate.papers.survival_models import fit_warnings, inference, plots
 from replicate.papers.survival_models.design import COMPONENT, check_designs, designs
 from replicate.papers.survival_models.inference import TestResult
 from replicate.papers.survival_models.likelihood import Model
 from replicate.papers.survival_models.newton import maximise
+from replicate.papers.survival_models.prediction import Times
 from replicate.papers.survival_models.prediction_methods import PredictionMethods
 from replicate.papers.survival_models.profile import Interval, profile_interval
 from replicate.papers.survival_models.table_checks import observed
 
-Frame = pd.DataFrame
+Frame: TypeAlias = pd.DataFrame
 
 
 class MultiParameterRegression(PredictionMethods):
@@ -29,6 +32,14 @@ class MultiParameterRegression(PredictionMethods):
     proportional-hazards baseline and depends on the time unit; ``{"lambda": 1.0}`` (AFT) and ``{}`` (both
     scales free) do not. ``{"kappa": 1.0}`` adds the Weibull, ``{"kappa": 0.0}`` log-logistic and Burr XII.
     ``alpha`` is one minus the confidence level. Fitted attributes end in an underscore.
+
+    >>> from replicate.papers.survival_models.distribution import APGW
+    >>> group = np.repeat([0, 1], 200)  # the second group lives twice as long
+    >>> time = APGW(gamma=1.5).sample(400, np.random.default_rng(0)) * (1 + group)
+    >>> table = pd.DataFrame({"time": time, "group": group})
+    >>> weibull = MultiParameterRegression(fixed={"kappa": 1.0, "phi": 1.0})
+    >>> weibull.fit(table, "time", formulas={"lambda": "group"}).params_.round(1)["lambda", "group"].item()
+    -1.0
     """
 
     def __init__(self, fixed: Mapping[str, float] | None = None, alpha: float = 0.05):
@@ -185,13 +196,20 @@ class MultiParameterRegression(PredictionMethods):
         variance = self.optimum_.covariance[np.ix_(hit, hit)]
         return inference.wald(f"Wald: {covariate}", self.params_.to_numpy()[hit], variance)
 
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw coefficients with Wald intervals; see `plots.plot_coefficients`."""
+        return plots.plot_coefficients(self, ax=ax)
+
+    def plot_survival(self, df: Frame, by: str | None = None, ax: Axes | None = None) -> Axes:
+        """Draw fitted survival against Kaplan-Meier by group; see `plots.plot_survival`."""
+        return plots.plot_survival(self, df, by=by, ax=ax)
+
+    def plot_hazard_ratio(self, df_a: Frame, df_b: Frame, times: Times | None = None, ax: Axes | None = None) -> Axes:
+        """Draw HR(t) with its band; see `plots.plot_hazard_ratio`."""
+        return plots.plot_hazard_ratio(self, df_a, df_b, times=times, ax=ax)
+
     def _profile(self, name: str, column: int) -> Interval:
         return profile_interval(self.data_, self.model_, self.optimum_, COMPONENT[name], column, 1 - self.alpha)
-
-    def _fitted(self, name: str):
-        if not hasattr(self, name):
-            raise AttributeError("the model is not fitted yet; call .fit(df, duration_col, event_col, formulas=...)")
-        return getattr(self, name)
 
 
 def _start_from(other: MultiParameterRegression, index: pd.MultiIndex) -> np.ndarray:

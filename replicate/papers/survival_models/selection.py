@@ -82,8 +82,8 @@ def fit_structure(
     text = covariates if isinstance(covariates, str) else " + ".join(f"`{name}`" for name in covariates)
     model = MultiParameterRegression(fixed={**BASELINES[chosen.baseline], **(fixed or {})})
     formulas = chosen.formulas(text)
-    search = {"starts": starts, "seed": seed, "interior": interior, "warm": warm}
-    return model.fit(df, duration_col, event_col, entry_col, formulas, **search)
+    columns = duration_col, event_col, entry_col
+    return model.fit(df, *columns, formulas, starts=starts, seed=seed, interior=interior, warm=warm)
 
 
 def fit_structures(

@@ -90,7 +90,7 @@ def _thin(data, model):
 def _distinct(peaks: list[Peak]) -> list[np.ndarray]:
     """Return the different optima, best first; the best point where none converged."""
     peaks = sorted(peaks, key=lambda peak: -peak.at.value)
-    chosen = []
+    chosen: list[Peak] = []
     for peak in [peak for peak in peaks if peak.converged]:
         if all(abs(peak.at.value - other.at.value) > 1e-5 for other in chosen):
             chosen.append(peak)

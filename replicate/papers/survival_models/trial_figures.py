@@ -34,7 +34,7 @@ def survival_curves(frame: pd.DataFrame) -> Figure | None:
                 axes.plot(wide.loc[model].index, wide.loc[model]["estimate"], style, color=colour, lw=1.2)
         axes.set(ylim=(0, 1.02), xlim=(0, None), ylabel="survival")
         axes.legend(frameon=False, fontsize=7)
-    handles = [plt.Line2D([], [], color="0.2", linestyle=style, label=model) for model, style in STYLES.items()]
+    handles = [plt.Line2D([], [], color="0.2", ls=style, label=model) for model, style in STYLES.items()]
     figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False, fontsize=8)
     return finish(figure)
 

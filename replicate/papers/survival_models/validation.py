@@ -69,7 +69,8 @@ def held_out(train: pd.DataFrame, test: pd.DataFrame) -> Held:
     event = test["event"].where(test["time"] < last, 0)
     table = test.assign(event=event, time=test["time"].clip(upper=last * (1 - 1e-9)))
     known, seen = (Surv.from_dataframe("event", "time", t.astype({"event": bool})) for t in (train, table))
-    return Held(known, seen, table, np.linspace(*np.quantile(table["time"], [0.1, 0.8]), 40))
+    low, high = np.quantile(table["time"], [0.1, 0.8])
+    return Held(known, seen, table, np.linspace(low, high, 40))
 
 
 def scores(predict: Predict, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, float]:

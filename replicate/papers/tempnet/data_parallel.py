@@ -9,6 +9,7 @@ the order of sums (and TempNet's dropout). A model trained by cross-entropy is k
 import argparse
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -70,7 +71,7 @@ def keep(trial: LanguageTrial, model: nn.Module) -> None:
     kept.save({"model": model.state_dict(), "curve": []})
 
 
-def configuration(settings: Mapping[str, object], method: str, device: str) -> dict[str, object]:
+def configuration(settings: Mapping[str, Any], method: str, device: str) -> dict[str, Any]:
     """Return the configuration of a training from scratch, as the notebook's study has it."""
     from types import SimpleNamespace
 
@@ -91,13 +92,13 @@ def main() -> None:
     parser.add_argument("--devices", default="auto", help="how many, or auto")
     parser.add_argument("--accelerator", default="auto", help="auto, cpu or cuda")
     options = parser.parse_args()
-    settings = dict(paper.load("tempnet").preset(options.preset).parameters)
+    settings: dict[str, Any] = dict(paper.load("tempnet").preset(options.preset).parameters)
     if options.text:
         settings["text"] = options.text
     devices = int(options.devices) if options.devices.isdigit() else options.devices
     kind = "cuda" if options.accelerator in ("auto", "cuda") and torch.cuda.is_available() else "cpu"
-    mixed = {"bf16": "bf16-mixed", "fp32": "32-true"}[precision.resolve(settings["precision"], kind)]
-    fabric = Fabric(accelerator=options.accelerator, devices=devices, precision=mixed)
+    mixed = precision.resolve(settings["precision"], kind) == "bf16"
+    fabric = Fabric(accelerator=options.accelerator, devices=devices, precision="bf16-mixed" if mixed else "32-true")
     fabric.launch()
     config = configuration(settings, options.method, kind)
     trial = LanguageTrial(config, Seed(options.seed, options.replicate), str(fabric.device))

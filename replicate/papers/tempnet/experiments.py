@@ -3,6 +3,8 @@
 Streams are named by what they draw (start weights, data order, dropout, augmentation), never by the method.
 """
 
+from typing import Any
+
 from replicate.seeds import Seed
 
 from . import identities as exact
@@ -12,8 +14,9 @@ from .language import LanguageTrial, fit_on_frozen
 from .passage import passage_rows, point_rows
 from .tower_temperatures import hit_row, temperature_rows
 from .two_towers import ContrastiveTrial, retrieval_rows
+from .unimodal import UnimodalTrial
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 
 
 def identities(config: dict, seed: Seed) -> Rows:
@@ -84,3 +87,8 @@ def contrastive(config: dict, seed: Seed, *, device: str) -> Rows:
     towers, rules = trial.run()
     rows, ranks = retrieval_rows(towers, trial.data.test, "test")
     return [*rows, hit_row(ranks), *temperature_rows(trial, towers, rules)]
+
+
+def unimodal(config: dict, seed: Seed, *, device: str) -> Rows:
+    """Learn images alone from two views of each, with one rule for the temperatures; probe the features."""
+    return UnimodalTrial(config, seed, device).rows()

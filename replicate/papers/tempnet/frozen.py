@@ -1,16 +1,19 @@
 """What TempNet does to a model it did not train with: scores, transfer to another text, ranking of answers."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from .corpora import Corpus, consecutive_windows
 from .language import LanguageTrial, evaluation_rows, predicted
 from .lm_evaluation import best_global_temperature, negative_log_likelihood
+from .tempnet import TempNet
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 
 
-def frozen_rows(trial: LanguageTrial, model: nn.Module, tempnet: nn.Module, corpus: Corpus) -> Rows:
+def frozen_rows(trial: LanguageTrial, model: nn.Module, tempnet: TempNet, corpus: Corpus) -> Rows:
     """Return the scores on the model's own text, split by whether the model is right; the share of tau at a bound."""
     tuned = best_global_temperature(*trial.logits(model, corpus.calibration, windows=trial.config["windows"] // 2))
     logits, targets = trial.logits(model, corpus.validation)
@@ -19,7 +22,7 @@ def frozen_rows(trial: LanguageTrial, model: nn.Module, tempnet: nn.Module, corp
     plain = negative_log_likelihood(logits, targets, 1.0)
     right = logits.argmax(1) == targets
     for name in ("TempNet", "exact"):
-        tau = temperatures[name]
+        tau = torch.as_tensor(temperatures[name])
         change = negative_log_likelihood(logits, targets, tau) - plain
         named = {"NLL change where right": change[right], "NLL change where wrong": change[~right]}
         named["share at a bound"] = _at_bound(tau, trial.config).double()
@@ -36,7 +39,7 @@ def frozen_rows(trial: LanguageTrial, model: nn.Module, tempnet: nn.Module, corp
     return [{"trained_on": "own", **row} for row in rows]
 
 
-def transfer_rows(trial: LanguageTrial, model: nn.Module, tempnet: nn.Module, other: Corpus) -> Rows:
+def transfer_rows(trial: LanguageTrial, model: nn.Module, tempnet: TempNet, other: Corpus) -> Rows:
     """Return the scores of the same model and TempNet on another text."""
     return [{"trained_on": "other", **row} for row in trial.evaluate(model, tempnet, other)]
 
@@ -46,7 +49,7 @@ def _at_bound(tau: Tensor, config) -> Tensor:
 
 
 @torch.no_grad()
-def answer_ranks(trial: LanguageTrial, model: nn.Module, tempnet: nn.Module, *, choices: int, questions: int) -> Rows:
+def answer_ranks(trial: LanguageTrial, model: nn.Module, tempnet: TempNet, *, choices: int, questions: int) -> Rows:
     """Return how often the true second half of a window beats others' second halves, by summed log-likelihood.
 
     The sum is over the second half's tokens; a temperature of its own at every position can change the order of whole

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from .lm_training import Curve, Objective, train_jointly, train_on_frozen
 from .temperature_solver import exact_temperature
 from .tempnet import TempNet
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 SHAPE = (
     "text",
     "unit",
@@ -53,7 +54,7 @@ class LanguageTrial:
     Start weights, data order and dropout are named by purpose, not by method, so that methods are compared in pairs.
     """
 
-    config: Mapping[str, object]
+    config: Mapping[str, Any]
     seed: Seed
     device: str = "cpu"
 
@@ -130,12 +131,12 @@ class LanguageTrial:
     def temperatures(self, logits: Tensor, tempnet: TempNet | None, tuned: float) -> dict[str, Tensor | float]:
         """Return tau of each row by evaluation."""
         o = self.objective
-        found = {"1": 1.0, "global": tuned}
+        found: dict[str, Tensor | float] = {"1": 1.0, "global": tuned}
         if tempnet is not None:
             found["TempNet"] = predicted(tempnet, logits)
         return {**found, "exact": exact_temperature(logits, o.rho, tau_min=o.tau_min, tau_max=o.tau_max)}
 
-    def _checkpoint(self, purpose: str, config: Mapping[str, object]) -> Checkpoint:
+    def _checkpoint(self, purpose: str, config: Mapping[str, Any]) -> Checkpoint:
         seed = [self.seed.base, self.seed.replicate]
         text = fingerprint_of(read_text(self.config["text"]))
         code = code_ingredients(__name__)
@@ -159,7 +160,7 @@ def evaluation_rows(logits: Tensor, targets: Tensor, temperatures: Mapping[str, 
         values = {"mean tau": float(torch.as_tensor(tau).double().mean())}
         if isinstance(tau, Tensor):
             values["Spearman(tau, entropy)"] = rank_correlation(tau, plain)
-            values["Spearman(tau, tau*)"] = rank_correlation(tau, temperatures["exact"])
+            values["Spearman(tau, tau*)"] = rank_correlation(tau, torch.as_tensor(temperatures["exact"]))
         rows += [{**at, "metric": metric, "value": value} for metric, value in values.items()]
     accuracy = float((logits.argmax(1) == targets).double().mean())
     return [*rows, {"evaluation": "any", "split": "validation", "n": n, "metric": "accuracy", "value": accuracy}]

@@ -18,6 +18,8 @@ class LanguageModel(nn.Module):
         generator: of start weights; None is torch's global one.
     """
 
+    mask: Tensor
+
     def __init__(self, vocab_size: int, *, width: int, depth: int, heads: int, context: int, generator=None):
         super().__init__()
         self.vocab_size, self.context = vocab_size, context

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from replicate.rows import where
 from replicate.seeds import Seed
 
 from . import measures
 from .dro import rho_for_entropy
 from .figures import interval
-from .measures import LADDER, where
+from .measures import LADDER
 from .pairs import SplitPairs, load_pairs
 from .temperature_solver import exact_temperature
 from .tempnet import TempNet
@@ -47,7 +48,8 @@ def differences(frame: pd.DataFrame, baseline: str = "CE") -> pd.DataFrame:
     for method in [m for m in LADDER if m != baseline and m in set(frame["method"])]:
         for evaluation, reference in (("1", "1"), ("global", "global"), ("own", "1")):
             a, b = measures.at(method, evaluation), {"method": baseline, "evaluation": reference}
-            gain = measures.gain(frame, a, b)
+            if (gain := measures.gain(frame, a, b)) is None:
+                continue
             found[method, evaluation] = [gain.estimate, gain.ci_low, gain.ci_high, np.expm1(gain.estimate)]
     columns = ["difference", "low", "high", "perplexity, relative"]
     return pd.DataFrame.from_dict(found, orient="index", columns=columns).rename_axis("method, evaluated at")
@@ -86,22 +88,26 @@ def answers(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.pivot_table(index="evaluation", columns="metric", values="value", aggfunc="mean")
 
 
-def tuning_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return mean R@1 on the tuning concepts by method and setting."""
-    return where(frame, metric="mean R@1")[["method", "tau", "rho", "tau_rate", "value"]].reset_index(drop=True)
-
-
 def recall_table(frame: pd.DataFrame) -> pd.DataFrame:
     """Return recalls by method, means over seeds."""
     names = ["TR@1", "IR@1", "TR@5", "IR@5", "TR@10", "IR@10", "mean R@1"]
     return where(frame, metric=names).pivot_table(index="method", columns="metric", values="value", sort=False)[names]
 
 
+def probes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return accuracy of the linear probe and the temperatures of images alone, means over seeds; empty if not run."""
+    if frame.empty:
+        return pd.DataFrame(columns=["probe accuracy", "mean tau", "sd of tau"])
+    wide = frame.pivot_table(index=["images", "method"], columns="metric", values="value", sort=False)
+    return wide[["probe accuracy", "mean tau", "sd of tau"]].rename_axis(columns=None)
+
+
 def against(frame: pd.DataFrame, rng: np.random.Generator, better: str = "TempNet") -> pd.DataFrame:
     """Return R@1 of TempNet minus each other method, over seeds (t interval) and over concepts (paired bootstrap)."""
     found = {}
     for other in [m for m in frame["method"].unique() if m != better]:
-        pairs = measures.recall_gap(frame, better, other, "")
+        if (pairs := measures.recall_gap(frame, better, other, "")) is None:
+            continue
         low, _, high = measures.bootstrap(frame, better, other, rng)
         found[other] = [pairs.estimate, pairs.ci_low, pairs.ci_high, low, high]
     columns = ["difference", "low (seeds)", "high (seeds)", "low (concepts)", "high (concepts)"]

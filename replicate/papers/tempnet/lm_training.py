@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +51,8 @@ class Objective:
     def temperature(self, logits: Tensor, tempnet: nn.Module | None) -> Tensor | float:
         """Return tau of each row, in training or evaluation as the TempNet's mode says."""
         if self.has_tempnet:
+            if tempnet is None:
+                raise ValueError(f"{self.method} needs a TempNet; give one")
             return tempnet(logits)
         if self.method == "DRO":
             return exact_temperature(logits.detach(), self.rho, tau_min=self.tau_min, tau_max=self.tau_max)
@@ -68,7 +71,7 @@ class Objective:
 class Curve:
     """What is recorded on the way: step, mean loss, mean tau, and mean distance of the rows' KL from rho."""
 
-    rows: list[dict[str, float]] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
 
     @torch.no_grad()
     def record(self, step: int, loss: Tensor, logits: Tensor, tau: Tensor | float, rho: float) -> None:
@@ -85,7 +88,7 @@ def train_jointly(
     tempnet: TempNet | None,
     tokens: Tensor,
     objective: Objective,
-    settings: Mapping[str, float],
+    settings: Mapping[str, Any],
     generator: torch.Generator,
     *,
     context: AbstractContextManager | None = None,
@@ -130,7 +133,7 @@ def train_on_frozen(
     logits: Tensor,
     targets: Tensor,
     objective: Objective,
-    settings: Mapping[str, float],
+    settings: Mapping[str, Any],
     generator: torch.Generator,
 ) -> Curve:
     """Train TempNet alone on cached logits ``(n, V)`` of a frozen model; ``settings``: steps, batch, rate."""

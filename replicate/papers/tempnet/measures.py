@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from replicate.measurement import Measurement, from_exact, from_pairs, from_seeds, smallest_gap
+from replicate.rows import where
 
 LADDER = ("CE", "DRO", "TempNet", "DRO + TempNet")  # from the worst to the best in the paper's ablation
 CONTRASTIVE = ("CLIP", "SogCLR", "iSogCLR", "TempNet")
@@ -36,15 +37,6 @@ def compact(frame: pd.DataFrame) -> pd.DataFrame:
     if "place" in frame and "direction" in frame:
         frame = frame[~frame["metric"].isin(["tau of an anchor", "group size"]) | (frame["seed"] == 0)]
     return frame.drop(columns=[name for name in _SETTINGS if name in frame])
-
-
-def where(frame: pd.DataFrame, **columns: object) -> pd.DataFrame:
-    """Return the rows whose columns have the given values (one or a list)."""
-    for name, wanted in columns.items():
-        if frame.empty:
-            return frame
-        frame = frame[frame[name].isin(wanted if isinstance(wanted, list | tuple) else [wanted])]
-    return frame
 
 
 def by_seed(frame: pd.DataFrame, metric: str, **columns: object) -> pd.Series:

@@ -1,5 +1,7 @@
 """Temperatures to look at: along a passage token by token, and as points over the entropy."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -8,7 +10,7 @@ from .language import LanguageTrial, predicted, shown
 from .lm_evaluation import entropy
 from .temperature_solver import exact_temperature
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 _POINTS = 300
 
 

@@ -79,11 +79,13 @@ class LearnedTemperature:
 
     def __call__(self, index: Tensor, embeddings: Tensor) -> Tensor:
         """Return tau ``(B,)``; embeddings are constants to the model."""
-        self._tau = self.model(embeddings.detach())
-        return self._tau.detach()
+        self._tau = tau = self.model(embeddings.detach())
+        return tau.detach()
 
     def learn(self, slopes: Tensor) -> None:
         """Take one step with the slopes at the temperatures asked for last: the chain rule does the rest."""
+        if self._tau is None:
+            raise RuntimeError("ask for temperatures first: the slopes are those at the last ones")
         self.optimizer.zero_grad(set_to_none=True)
         (slopes.detach() * self._tau).mean().backward()
         self.optimizer.step()

@@ -1,6 +1,7 @@
 """What temperatures two towers ended with: by anchor, by the size of its subcategory, beside the exact tau*."""
 
 from collections import Counter
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,14 +14,14 @@ from .temperatures import FixedTemperature, LearnedTemperature
 from .towers import TwoTowers
 from .two_towers import DIRECTIONS, ContrastiveTrial, embeddings
 
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 _ANCHORS = 1000  # whose exact tau* is computed, against as many candidates
 _SHOWN = 200
 _EXTREMES = 10
 
 
 @torch.no_grad()
-def temperature_rows(trial: ContrastiveTrial, towers: TwoTowers, rules: dict[str, object]) -> Rows:
+def temperature_rows(trial: ContrastiveTrial, towers: TwoTowers, rules: dict[str, Any]) -> Rows:
     """Return the temperatures of training anchors and, for a TempNet, of the test images with the most extreme ones."""
     pairs, rows = trial.data.train, []
     image, text = embeddings(towers, pairs)
@@ -57,7 +58,7 @@ def exact_rows(image: Tensor, text: Tensor, sizes: Tensor, rhos: list[float]) ->
     return rows
 
 
-def _extreme_rows(trial: ContrastiveTrial, towers: TwoTowers, rules: dict[str, object]) -> Rows:
+def _extreme_rows(trial: ContrastiveTrial, towers: TwoTowers, rules: dict[str, Any]) -> Rows:
     """Return the test images with the smallest and the largest tau, by their place in the test set."""
     pairs = trial.data.test
     image, _ = embeddings(towers, pairs)
@@ -68,16 +69,16 @@ def _extreme_rows(trial: ContrastiveTrial, towers: TwoTowers, rules: dict[str, o
     return [{**named, "place": i, "caption": pairs.captions[i], "value": float(tau[i])} for i in chosen]
 
 
-def hit_row(ranks: dict[str, Tensor]) -> dict[str, object]:
+def hit_row(ranks: dict[str, Tensor]) -> dict[str, Any]:
     """Return, in one row, how many of a concept's queries (both directions, all styles) hit at 1, a digit a concept."""
-    hits = sum((r == 0).long().sum(0) for r in ranks.values())
+    hits = torch.stack([(r == 0).long().sum(0) for r in ranks.values()]).sum(0)
     queries = sum(len(r) for r in ranks.values())
     digits = "".join(map(str, hits.tolist()))
     share = float(hits.double().mean() / queries)
     return {"metric": "hits at 1", "value": share, "hits": digits, "queries": queries, "n": len(hits)}
 
 
-def _of_anchors(rule: object, anchors: Tensor, n: int) -> Tensor:
+def _of_anchors(rule: Any, anchors: Tensor, n: int) -> Tensor:
     """Return tau of the first style's anchors, in evaluation mode."""
     if isinstance(rule, LearnedTemperature):
         return rule.model.eval()(anchors)

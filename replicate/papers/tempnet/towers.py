@@ -66,6 +66,8 @@ def build_towers(kind: str, pairs: Pairs, *, dim: int, width: int, generator: to
     if kind not in TOWERS:
         raise ValueError(f"unknown towers {kind!r}; {nearest(kind, TOWERS)}")
     channels, height, breadth = pairs.images.shape[2:]
+    image: nn.Module
+    text: nn.Module
     if not pairs.words:
         image = nn.Sequential(nn.Flatten(), *_mlp(channels * height * breadth, width, dim))
         text = nn.Sequential(*_mlp(pairs.texts.shape[1], width, dim))
@@ -77,7 +79,7 @@ def build_towers(kind: str, pairs: Pairs, *, dim: int, width: int, generator: to
         image = resnet50(weights=None, num_classes=dim)
         text = _TextTransformer(pairs.words, pairs.texts.shape[1], width, 4, dim)
     towers = TwoTowers(image, text)
-    _start(towers, generator)
+    start_weights(towers, generator)
     return towers
 
 
@@ -94,7 +96,7 @@ def _convolutions(channels: int, side: int, width: int, dim: int) -> nn.Sequenti
 
 
 @torch.no_grad()
-def _start(module: nn.Module, generator: torch.Generator) -> None:
+def start_weights(module: nn.Module, generator: torch.Generator) -> None:
     """Draw matrices and kernels uniformly with variance 1 / inputs (word vectors: N(0, 1)); biases 0."""
     for name, parameter in module.named_parameters():
         if "vectors" in name:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ SCHEDULED = ("CLIP, cosine tau", "SogCLR, cosine gamma")  # later work's two-lin
 _WAVES = 4  # of the cosine temperature over the training
 DIRECTIONS = ("image", "text")
 _LARGEST_SCALE = 100.0  # of CLIP's learnable 1 / tau
-Rows = list[dict[str, object]]
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class ContrastiveTrial:
     named by purpose, not by method, so that methods are compared in pairs.
     """
 
-    config: Mapping[str, object]
+    config: Mapping[str, Any]
     seed: Seed
     device: str = "cpu"
 
@@ -54,7 +55,7 @@ class ContrastiveTrial:
         pairs = load_pairs(self.config["pairs"], self.config["side"]).to(self.device)
         return SplitPairs.of(pairs, Seed(self.seed.base, 0).rng("split"), tuning=self.config["tuning"])
 
-    def run(self) -> tuple[TwoTowers, dict[str, object]]:
+    def run(self) -> tuple[TwoTowers, dict[str, Any]]:
         """Train; return the towers and the temperature rule of each direction."""
         c, pairs = self.config, self.data.train
         towers = build_towers(
@@ -94,7 +95,7 @@ class ContrastiveTrial:
         optimizer = torch.optim.AdamW(parameters, lr=self.config["rate"], weight_decay=0.02)
         return Part(optimizer, warm_cosine(steps, warm_up=max(1, steps // 10), floor=0.01))
 
-    def _train_learnable(self, towers: TwoTowers, pairs: Pairs, batches: list[Tensor]) -> dict[str, object]:
+    def _train_learnable(self, towers: TwoTowers, pairs: Pairs, batches: list[Tensor]) -> dict[str, Any]:
         """Train with CLIP's own loss and its learnable scale exp(s) <= 100."""
         log_scale = nn.Parameter(torch.tensor(-math.log(self.config["tau"]), device=self.device))
         augmentation = self.seed.torch("augmentation")

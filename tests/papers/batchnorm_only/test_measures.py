@@ -150,13 +150,6 @@ def test_the_random_subspace_is_paired_with_batchnorm():
     assert measures.against(networks(training([40])), pd.DataFrame()) is None
 
 
-def test_untrained_networks_by_statistics():
-    """Untouched and refreshed running statistics are two different measurements."""
-    frame = pd.DataFrame({"metric": "accuracy", "value": [0.1, 0.2], "statistics": ["untouched", "refreshed"]})
-    assert measures.untrained_accuracy(frame, "refreshed", "toy").estimate == pytest.approx(20)
-    assert measures.untrained_accuracy(frame.head(0), "refreshed", "toy") is None
-
-
 def test_table_1_is_met_to_its_last_digit():
     """All 17 networks: totals, and shares of BatchNorm, output and shortcuts."""
     table = published.table1()
