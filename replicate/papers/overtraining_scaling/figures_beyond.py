@@ -5,13 +5,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from replicate.drawing import finish
+from replicate.drawing import BLUE, GREEN, GREY, RED, finish
 
 from . import designs
 from .figures import COLOURS
 from .measures import OFF
 
-_GREY = {"color": "0.5", "linewidth": 0.8}
 LADDER = (
     ("I1", "default design"), ("I1", "small, M >= 20"), ("I2", "small, M >= 20"), ("pairs", "small, M >= 20"),
     ("I3", "default design"),
@@ -40,7 +39,7 @@ def ladder(frame: pd.DataFrame) -> Figure:
             if (*run, *kind) in wide.index:
                 row = wide.loc[(*run, *kind)]
                 outside = not row["low"] <= row["measured"] <= row["high"]
-                colour = "#D55E00" if outside else "#0072B2"
+                colour = RED if outside else BLUE
                 axes.plot([row["low"], row["high"]], [height, height], color=colour, linewidth=2)
                 axes.plot(row["predicted"], height, "o", color=colour, markersize=4)
         axes.axvline(row["measured"], color="black", linewidth=0.9)
@@ -64,7 +63,7 @@ def designs_forest(frame: pd.DataFrame) -> Figure | None:
     figure, panels = plt.subplots(1, len(sets), figsize=(3 + 3.4 * len(sets), 6), sharey=True, squeeze=False)
     for axes, training_set in zip(panels[0], sets, strict=True):
         rows = frame[frame["training_set"] == training_set]
-        for (size, m), colour in zip(_targets(rows), ("#0072B2", "#D55E00", "#009E73"), strict=True):
+        for (size, m), colour in zip(_targets(rows), (BLUE, RED, GREEN), strict=True):
             one = rows[(rows["size"] == size) & (rows["M"] == m)].set_index("design")
             at = one.loc[names, "value"].clip(-20, 20)
             axes.plot(at, range(len(names)), "o", color=colour, markersize=5, label=f"{size}, M = {m:g}")
@@ -74,7 +73,7 @@ def designs_forest(frame: pd.DataFrame) -> Figure | None:
                 part = others["value"][(anchor >= low) & (anchor <= high)].clip(-20, 20)
                 axes.plot([part.min(), part.max()], [k, k], color=colour, linewidth=2, alpha=0.6)
         axes.axvspan(-1, 1, color="0.9", zorder=0)
-        axes.axvline(0, **_GREY)
+        axes.axvline(0, **GREY)
         axes.set(title=training_set, xlabel="relative error of loss, %", xlim=(-21, 21))
         axes.set_yticks(range(len(order)), order, fontsize=8)
         axes.legend(frameon=False, fontsize=7, loc="lower right")
@@ -110,7 +109,7 @@ def windows(frame: pd.DataFrame, predictions: pd.DataFrame) -> Figure | None:
         return None
     figure, panels = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True)
     for axes, target in zip(panels, ("loss", "error17"), strict=True):
-        for (size, colour), m in zip((("1.4B", "#0072B2"), ("6.9B", "#D55E00")), (640, 20), strict=True):
+        for (size, colour), m in zip((("1.4B", BLUE), ("6.9B", RED)), (640, 20), strict=True):
             rows = frame[(frame["target"] == target) & (frame["size"] == size) & (frame["identified"] == 1)]
             axes.plot(rows["C"], rows["value"], ".", color=colour, alpha=0.25, markersize=4, rasterized=True)
             middle = rows.groupby(np.floor(2 * np.log10(rows["C"])) / 2)["value"].median()
@@ -136,7 +135,7 @@ def frontier(frame: pd.DataFrame) -> Figure | None:
         return None
     figure, axes = plt.subplots(figsize=(6.4, 3.8))
     value = frame.set_index(["points", "metric"])["value"]
-    for name, run, colour in (("frontier", "frontier run", "#0072B2"), ("four selected", "selected run", "#D55E00")):
+    for name, run, colour in (("frontier", "frontier run", BLUE), ("four selected", "selected run", RED)):
         rows = frame[frame["points"] == run]
         axes.plot(rows["C"], rows["value"], "o", color=colour, markersize=4)
         at = frame[(frame["points"] == name) & (frame["metric"] == "predicted loss")].set_index("size")["value"]
@@ -146,7 +145,7 @@ def frontier(frame: pd.DataFrame) -> Figure | None:
         axes.plot(compute, at[["1.4B", "6.9B"]], "s", mfc="none", color=colour, label=label)
     low = frame[(frame["points"] == "frontier") & frame["metric"].isin(["low, 95 %", "high, 95 %"])]
     for c, size in zip(compute, ("1.4B", "6.9B"), strict=True):
-        axes.plot([c, c], low["value"][low["size"] == size], color="#0072B2", linewidth=1)
+        axes.plot([c, c], low["value"][low["size"] == size], color=BLUE, linewidth=1)
     axes.set(xscale="log", xlabel="compute, FLOPs", ylabel="OpenLM loss (open: predicted, 95 %)")
     axes.legend(frameon=False, fontsize=8)
     return finish(figure)
