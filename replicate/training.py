@@ -102,7 +102,8 @@ def train(
             optimizer.zero_grad(set_to_none=True)
             fabric.backward(loss) if fabric else loss.backward()
             optimizer.step()
-        total = fabric.all_reduce(total, reduce_op="sum") if fabric else total
+        if fabric:
+            total = torch.as_tensor(fabric.all_reduce(total, reduce_op="sum"))
         losses.append(total.item() / len(images))  # the only synchronisation of the epoch
         if on_epoch is not None:
             on_epoch(epoch + 1, losses[-1])

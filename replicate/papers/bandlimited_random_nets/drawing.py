@@ -1,6 +1,5 @@
 """What the figures share: medians with quartiles, and clean axes."""
 
-
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps

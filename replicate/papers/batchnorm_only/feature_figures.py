@@ -1,6 +1,7 @@
 """Figures of gammas and features: how small, which layer, needed or not, silent or not."""
 
 from itertools import cycle
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -130,7 +131,7 @@ def lottery(frame: pd.DataFrame, dataset: str) -> Figure | None:
     rows = where(frame, metric="accuracy", split="test")
     rows = rows[rows["step"] == rows["epochs"]]
     figure, axes = plt.subplots(figsize=(5, 3.2))
-    style = {"marker": "o", "linewidth": 0.6, "markersize": 4}
+    style: dict[str, Any] = {"marker": "o", "linewidth": 0.6, "markersize": 4}
     for (order, group), colour in zip(rows.groupby("order"), cycle(drawing.COLOURS)):
         axes.plot(group["init"], 100 * group["value"], color=colour, **style, label=f"order {order}")
     axes.set(xlabel="start weights", ylabel="test accuracy in %", title=f"BatchNorm only, {dataset}")

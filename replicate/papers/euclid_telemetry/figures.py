@@ -1,6 +1,5 @@
 """Figures of the notebook: tidy frames in, matplotlib figures out; None where a study did not run."""
 
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd

@@ -1,6 +1,5 @@
 """Figures of the notebook: tidy frames in, matplotlib figures out."""
 
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
