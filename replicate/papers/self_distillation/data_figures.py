@@ -17,7 +17,7 @@ from replicate.drawing import BLUE, COLOURS, RED, SKY, finish
 from .figures import CONTROL
 
 _PLASMA = plt.get_cmap("plasma")  # of the weight on the given labels; 1, where the teacher has no say, is grey
-_COLOURS = {f"{w:g}": _PLASMA(1.05 * w) for w in (0.0, 0.25, 0.35, 0.5, 0.75)} | {"1": "0.5"}
+_COLOURS: dict[str, Any] = {f"{w:g}": _PLASMA(1.05 * w) for w in (0.0, 0.25, 0.35, 0.5, 0.75)} | {"1": "0.5"}
 _CHOSEN = {"estimated": BLUE, "GCV": SKY}
 
 
