@@ -55,8 +55,11 @@ def compute(
             ) from None
 
 
+_FETCH_SECONDS = 30  # in which a worker that is alive hands over a unit's rows
+
+
 class Killed(str):
-    """Why there is no result: every worker that tried the unit died."""
+    """Why there is no result: every worker that tried the unit, or the one that held its result, died."""
 
 
 def _together(client, unit: Unit, todo: list[Task], device: str, base, *, turn: str = "together") -> Iterator:
@@ -70,7 +73,10 @@ def _together(client, unit: Unit, todo: list[Task], device: str, base, *, turn: 
             raise CancelledError
         error = future.exception() if future.status == "error" else None
         if error is None:
-            outcome = future.result()
+            try:
+                outcome = future.result(timeout=_FETCH_SECONDS)
+            except TimeoutError:  # the worker that held it has died meanwhile
+                outcome = Killed("the worker died after it had computed the unit")
         else:
             outcome = (Killed if isinstance(error, KilledWorker) else str)(f"{type(error).__name__}: {error}")
         yield tasks[future.key], outcome

@@ -131,10 +131,10 @@ def test_exponents_are_slopes_of_logarithms(module):
     assert scaling.sizes(10)[-1] == 100
 
 
-def test_every_paper_has_methods_whose_growth_is_measured(module):
-    """A paper without one would look as if it had been measured."""
+def test_methods_whose_growth_is_measured_are_of_papers_that_are_here(module):
+    """A method that has moved would be left out without a word."""
     methods = module("methods").METHODS
-    assert {method.paper for method in methods} == set(papers.slugs())
+    assert {method.paper for method in methods} <= set(papers.slugs())
     assert len({(method.paper, method.name) for method in methods}) == len(methods)
 
 

@@ -4,6 +4,8 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 
+from replicate.drawing import BLUE, RED
+
 from .laws import LossLaw
 from .published import laws
 
@@ -16,8 +18,8 @@ def sliders() -> ipywidgets.interactive:
     def draw(log_compute: float, eta: float) -> None:
         law, compute = LossLaw(printed.E, printed.a, printed.b, eta), 10**log_compute
         _, axes = plt.subplots(figsize=(6, 3))
-        axes.plot(multipliers, law.at(compute, multipliers))
-        axes.plot(law.best_multiplier, law.at(compute, law.best_multiplier), "o")
+        axes.plot(multipliers, law.at(compute, multipliers), color=BLUE)
+        axes.plot(law.best_multiplier, law.at(compute, law.best_multiplier), "o", color=RED)
         size = np.sqrt(compute / (6 * law.best_multiplier))
         title = f"best M = {law.best_multiplier:.1f} ({size / 1e9:.2g}B parameters)"
         axes.set(xscale="log", xlabel="M, tokens a parameter", ylabel="loss", title=title)

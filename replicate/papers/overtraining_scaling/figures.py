@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.colors import LogNorm, TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from replicate.drawing import BLUE, GREEN, GREY, RED, finish
+from replicate.drawing import BLUE, GREEN, GREY, RED, finish, look
 
 from . import designs
 from .laws import ErrorLaw, LossLaw
@@ -124,9 +124,10 @@ def others(frame: pd.DataFrame) -> Figure | None:
         return None
     both = table("others").merge(errors(frame), on=["training_set", "evaluation", "size", "M"])
     figure, axes = plt.subplots(figsize=(7.4, 3.8))
-    for name, rows in both.groupby(["training_set", "evaluation"], sort=False):
+    for k, (name, rows) in enumerate(both.groupby(["training_set", "evaluation"], sort=False)):
         printed = rows["printed"].astype(float)
-        axes.plot(printed, rows["value"].abs(), "o", fillstyle="none", label=f"{name[0]} on {name[1]}")
+        style: dict[str, Any] = {"linestyle": "none", "fillstyle": "none", "label": f"{name[0]} on {name[1]}"}
+        axes.plot(printed, rows["value"].abs(), **look(k), **style)
     axes.plot([0.3, 30], [0.3, 30], **GREY)
     axes.set(xscale="log", yscale="log", xlabel="printed relative error, %", ylabel="ours, %")
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))

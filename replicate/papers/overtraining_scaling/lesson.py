@@ -3,7 +3,10 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+
+from replicate.drawing import BLUE, RED
 
 from .measures import OFF, errors, large_errors
 from .published import laws
@@ -16,10 +19,11 @@ def parallel_lines() -> Figure:
     law, _ = laws()["RedPajama"]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.4))
     compute, multipliers = np.geomspace(1e16, 1e22, 50), np.geomspace(1, 1000, 200)
+    norm, colours = LogNorm(1, 640), plt.get_cmap("viridis")
     for m in (1, law.best_multiplier, 20, 80, 320, 640):
-        left.plot(compute, law.at(compute, m) - law.E, label=f"M = {m:.3g}")
-    right.plot(multipliers, law.prefactor(multipliers))
-    right.plot(law.best_multiplier, law.prefactor(law.best_multiplier), "o")
+        left.plot(compute, law.at(compute, m) - law.E, color=colours(norm(m)), label=f"M = {m:.3g}")
+    right.plot(multipliers, law.prefactor(multipliers), color=BLUE)
+    right.plot(law.best_multiplier, law.prefactor(law.best_multiplier), "o", color=RED)
     left.set(xscale="log", yscale="log", xlabel="compute, FLOPs", ylabel="loss - E")
     right.set(xscale="log", xlabel="M, tokens a parameter", ylabel="$\\lambda(M) = aM^\\eta + bM^{-\\eta}$")
     left.legend(frameon=False, fontsize=8)
