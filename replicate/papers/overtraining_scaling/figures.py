@@ -175,21 +175,9 @@ def thresholds(frame: pd.DataFrame) -> Figure | None:
     figure, axes = plt.subplots(figsize=(6.4, 3.6))
     for k, (training_set, rows) in enumerate(frame.groupby("training_set", sort=False)):
         wide = rows.pivot(index="threshold", columns="metric", values="value")
-        place: dict[str, Any] = {
-            "color": COLOURS[training_set],
-            "markersize": 4,
-            "linewidth": 0.9,
-            "label": training_set,
-        }
-        axes.errorbar(
-            wide.index + k - 1,
-            wide[OFF],
-            yerr=wide["half-width, %"],
-            fmt="o-",
-            elinewidth=0.6,
-            label=training_set,
-            **place,
-        )
+        style: dict[str, Any] = {"color": COLOURS[training_set], "markersize": 4, "linewidth": 0.9, "elinewidth": 0.6}
+        place = wide.index + k - 1
+        axes.errorbar(place, wide[OFF], yerr=wide["half-width, %"], fmt="o-", label=training_set, **style)
     for threshold, count in wide["tasks"].items():
         axes.text(threshold, 62, f"{count:.0f}", ha="center", fontsize=8, color="0.4")
     axes.axvline(10, **GREY)
