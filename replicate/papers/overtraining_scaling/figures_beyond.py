@@ -45,9 +45,8 @@ def ladder(frame: pd.DataFrame) -> Figure:
         axes.axvline(row["measured"], color="black", linewidth=0.9)
         axes.set_title(f"{run[0]}, {run[1]}, M = {run[2]:g}", fontsize=9)
         axes.set_yticks(range(len(LADDER)), [f"{kind}, {pool}" for kind, pool in LADDER], fontsize=8)
-        axes.invert_yaxis() if axes is panels[0][0] else None
-    for axes in panels[-1]:
         axes.set_xlabel("C4 loss")
+        axes.invert_yaxis() if axes is panels[0][0] else None
     return finish(figure)
 
 
