@@ -183,5 +183,5 @@ def thresholds(frame: pd.DataFrame) -> Figure | None:
     axes.axvline(10, **GREY)
     axes.axhline(10, color="0.6", linestyle=":", label="the text: below 10 % up to 35")
     axes.set(xlabel="threshold, points above chance (above: tasks left)", ylabel=OFF + " at 6.9B", ylim=(0, 66))
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return finish(figure)
