@@ -166,7 +166,7 @@ class Training:
 
 
 @torch.no_grad()
-def accuracy(model: nn.Module, images: DeviceImages, *, precision: str = "fp32", batch_size: int = 1000) -> float:
+def accuracy(model: nn.Module, images: DeviceImages, *, precision: str = "fp32", batch_size: int = 500) -> float:
     """Return the fraction of images, not augmented, whose largest logit is the label; sets evaluation mode."""
     model.eval()
     correct = torch.zeros((), dtype=torch.int64, device=images.padded.device)

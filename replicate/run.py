@@ -135,7 +135,8 @@ class Run:
 
         folder = self.directory / "figures"
         with matplotlib.rc_context({"svg.hashsalt": f"{self.paper.slug}/{name}", "svg.fonttype": "path"}):
-            draw = partial(figure.savefig, bbox_inches="tight")
+            frame = figure.get_tightbbox().padded(matplotlib.rcParams["savefig.pad_inches"])  # measured once, not twice
+            draw = partial(figure.savefig, bbox_inches=frame)
             atomic.write_with(folder / f"{name}.svg", partial(draw, metadata={"Date": None}))
             atomic.write_with(folder / f"{name}.png", partial(draw, dpi=150))
 

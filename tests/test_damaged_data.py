@@ -41,7 +41,12 @@ def table() -> pd.DataFrame:
 
 
 def csv_gz() -> bytes:
-    return gzip.compress(table().to_csv(index=False).encode(), mtime=0)
+    return packed(table().to_csv(index=False).encode())
+
+
+def packed(content: bytes) -> bytes:
+    """Return a gzip file without a time stamp: names of tests hold it, and must not differ between processes."""
+    return gzip.compress(content, mtime=0)
 
 
 def arff() -> bytes:
@@ -55,7 +60,7 @@ def r_data(tmp_path) -> bytes:
 
 
 def idx_gz() -> bytes:
-    return gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 5, 1, 2, 3, 4, 5]), mtime=0)
+    return packed(bytes([0, 0, 8, 1, 0, 0, 0, 5, 1, 2, 3, 4, 5]))
 
 
 def archive() -> bytes:
@@ -86,7 +91,7 @@ def jpegs(**changes) -> bytes:
 def emoji_json(**changes) -> bytes:
     record = {"name": "RED CIRCLE", "short_names": ["red"], "category": "Symbols", "subcategory": "geometric"}
     record |= {"sheet_x": 0, "sheet_y": 0, **changes}
-    return gzip.compress(json.dumps([{k: v for k, v in record.items() if v is not None}]).encode(), mtime=0)
+    return packed(json.dumps([{k: v for k, v in record.items() if v is not None}]).encode())
 
 
 def sheet() -> bytes:
@@ -107,7 +112,7 @@ KINDS = {
     "labels.gz": (idx_gz, lambda path: read_idx(path, ndim=1)),
     "cifar.tar.gz": (archive, _cifar10_formats.decode_archive),
     "jpegs.npz": (jpegs, _cifar10_formats.decode_jpegs),
-    "book.txt.gz": (lambda: gzip.compress(b"In the beginning", mtime=0), lambda path: text.load_kjv.__wrapped__()),
+    "book.txt.gz": (lambda: packed(b"In the beginning"), lambda path: text.load_kjv.__wrapped__()),
     "emoji.json.gz": (emoji_json, lambda path: emoji.load_emoji.__wrapped__().images),
     "telemetry.csv.gz": (csv_gz, lambda path: telemetry.load_telemetry("birds")),
 }
@@ -176,7 +181,7 @@ def refusal(kind: type[Exception], action) -> str | None:
 
 def inside(content: bytes, damage: tuple) -> bytes:
     """Damage what a gzip file holds, so that the damage gets past the checksum of gzip."""
-    return gzip.compress(damaged(gzip.decompress(content), *damage), mtime=0)
+    return packed(damaged(gzip.decompress(content), *damage))
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -197,10 +202,10 @@ def test_a_damaged_file_is_read_or_refused_by_name(name, read, tmp_path, damage,
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("table.csv.gz", gzip.compress(b"age,y\n1,2\n", mtime=0), r"column 'group' is missing \(found: age, y\)"),
-        ("table.csv.gz", gzip.compress(b"age,group,y\n1,\xe9,2\n", mtime=0), r"table\.csv\.gz cannot be read as a table"),
-        ("table.csv.gz", gzip.compress(b"age,group,y\n1,2\n1,2,3,4,5\n", mtime=0), r"table\.csv\.gz cannot be read as a table"),
-        ("table.csv.gz", gzip.compress(b"", mtime=0), r"table\.csv\.gz cannot be read as a table.*EmptyDataError"),
+        ("table.csv.gz", packed(b"age,y\n1,2\n"), r"column 'group' is missing \(found: age, y\)"),
+        ("table.csv.gz", packed(b"age,group,y\n1,\xe9,2\n"), r"table\.csv\.gz cannot be read as a table"),
+        ("table.csv.gz", packed(b"age,group,y\n1,2\n1,2,3,4,5\n"), r"table\.csv\.gz cannot be read as a table"),
+        ("table.csv.gz", packed(b""), r"table\.csv\.gz cannot be read as a table.*EmptyDataError"),
         ("table.arff", b"@relation toy\n@attribute age numeric\n@data\n1\n", r"column 'group' is missing"),
         ("table.txt", b"1 2\n3 4 5 6 7\n", r"cannot be decoded as whitespace"),
         ("cifar.tar.gz", b"", r"cifar\.tar\.gz cannot be read as a gzipped tar archive"),
@@ -209,11 +214,11 @@ def test_a_damaged_file_is_read_or_refused_by_name(name, read, tmp_path, damage,
         ("jpegs.npz", jpegs(test_labels=np.zeros(3, np.uint8)), r"array test_offsets has 2 entries for 3 labels"),
         ("jpegs.npz", jpegs(train_bytes=np.zeros(9, np.uint8)), r"image 0 of train cannot be read as a JPEG"),
         ("jpegs.npz", jpegs(train_labels=np.array([None])), r"array train_labels cannot be read.*allow_pickle=False"),
-        ("book.txt.gz", gzip.compress(b"n\xe9", mtime=0), r"book\.txt\.gz cannot be read as gzipped text in UTF-8"),
+        ("book.txt.gz", packed(b"n\xe9"), r"book\.txt\.gz cannot be read as gzipped text in UTF-8"),
         ("emoji.json.gz", emoji_json(category=None), r"emoji\.json\.gz: record 0 cannot be read.*KeyError: 'category'"),
         ("emoji.json.gz", emoji_json(sheet_x=9), r"sheet\.png cannot be read as a sheet of pictures"),
-        ("emoji.json.gz", gzip.compress(b"[1]", mtime=0), r"record 0 cannot be read as an emoji"),
-        ("telemetry.csv.gz", gzip.compress(b"\xff\xfe\x00", mtime=0), r"telemetry\.csv\.gz cannot be read as a table"),
+        ("emoji.json.gz", packed(b"[1]"), r"record 0 cannot be read as an emoji"),
+        ("telemetry.csv.gz", packed(b"\xff\xfe\x00"), r"telemetry\.csv\.gz cannot be read as a table"),
     ],
 )  # fmt: skip
 def test_the_place_of_the_damage_is_named(name, content, message, read):

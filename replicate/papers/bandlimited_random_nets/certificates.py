@@ -37,7 +37,7 @@ def spectral_leak(ratio: np.ndarray, name: str | Activation, *, m: int = 1) -> n
 
     Args:
         ratio: cut / bandwidth > 0, any shape.
-        name: an activation with a spectrum: gauss (closed form for m = 1), mexican, tanh, sigmoid.
+        name: an activation with a spectrum: gauss (closed form for odd m and m = 2), mexican, tanh, sigmoid.
         m: number of input variables.
     """
     sigma, ratio = activation(name), np.asarray(ratio, dtype=float)
@@ -46,9 +46,17 @@ def spectral_leak(ratio: np.ndarray, name: str | Activation, *, m: int = 1) -> n
         raise ValueError(f"activation {sigma.name!r} has no square-integrable spectrum; take gauss, mexican or tanh")
     if np.any(ratio <= 0):
         raise ValueError(f"the ratio cut / bandwidth is {ratio.min():g} at its lowest; it must be above 0")
-    if sigma.name == "gauss" and m == 1:
-        return 2 * np.pi * special.exp1(ratio**2)
+    if sigma.name == "gauss" and (m == 2 or m % 2):
+        return _gauss_leak(ratio, m)
     return np.vectorize(lambda low: _leak(energy, low, m), otypes=[float])(ratio)
+
+
+def _gauss_leak(ratio: np.ndarray, m: int) -> np.ndarray:
+    """Return ``2 pi Gamma((1 - m) / 2, ratio^2)``: an exponential integral, for m = 2 written with erfcx."""
+    square = ratio**2
+    if m == 2:
+        return 4 * np.pi * np.exp(-square) * (1 / ratio - np.sqrt(np.pi) * special.erfcx(ratio))
+    return 2 * np.pi * ratio ** (1.0 - m) * special.expn((m + 1) // 2, square)
 
 
 def _leak(energy: Callable[[Any], Any], low: float, m: int) -> float:

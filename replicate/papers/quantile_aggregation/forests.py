@@ -6,7 +6,7 @@ from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 
 from .base import QuantileModel, Validation
 
-_ROWS = 512  # samples whose weights on all training rows are held at once
+_ROWS = 1024  # samples whose weights are held at once
 
 
 class QuantileForest(QuantileModel):
@@ -56,15 +56,16 @@ class QuantileForest(QuantileModel):
     def weights(self, x: np.ndarray) -> np.ndarray:
         """Return the weights of all training rows, in their original order, at ``x`` ``(n, d)``: ``(n, n_train)``."""
         found = np.empty((len(x), len(self.order_)))
-        found[:, self.order_] = self._sorted_weights(np.asarray(x, dtype=np.float64))
+        found[:, self.order_] = self._sorted_weights(np.asarray(x, dtype=np.float64)).toarray() / self.trees
         return found
 
     def _predict(self, x: np.ndarray, levels: np.ndarray) -> np.ndarray:
         parts = [x[i : i + _ROWS] for i in range(0, len(x), _ROWS)]
         return np.concatenate([weighted_quantiles(self.sorted_, self._sorted_weights(p), levels) for p in parts])
 
-    def _sorted_weights(self, x: np.ndarray) -> np.ndarray:
-        return (self._leaf_matrix(x) @ self.membership_).toarray() / self.trees
+    def _sorted_weights(self, x: np.ndarray) -> sparse.csr_matrix:
+        """Return the sums over trees, columns by increasing target; turning over twice sorts them."""
+        return (self._leaf_matrix(x) @ self.membership_).tocsc().tocsr()
 
     def _membership(self, x: np.ndarray) -> sparse.csr_matrix:
         """Return ``(leaves, n_train)``: bootstrap counts divided by their sum in the leaf."""
@@ -73,6 +74,7 @@ class QuantileForest(QuantileModel):
         counts = np.stack([np.bincount(s, minlength=n) for s in samples], 1)
         rows, columns = self._numbered(leaves).ravel(), np.repeat(np.arange(n), self.trees)
         found = sparse.csr_matrix((counts.ravel().astype(float), (rows, columns)), shape=(self._offsets()[-1], n))
+        found.eliminate_zeros()  # rows that a tree did not draw
         total = np.asarray(found.sum(1)).ravel()
         inverse = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
         return (sparse.diags(inverse) @ found).tocsr()
@@ -90,19 +92,20 @@ class QuantileForest(QuantileModel):
         return np.concatenate([[0], np.cumsum([t.tree_.node_count for t in self.forest_.estimators_])])
 
 
-def weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: np.ndarray) -> np.ndarray:
+def weighted_quantiles(values: np.ndarray, weights: sparse.csr_matrix, levels: np.ndarray) -> np.ndarray:
     """Return weighted quantiles at plotting positions, ``(n, m)``.
 
     Args:
         values: increasing, ``(k,)``.
-        weights: >= 0, ``(n, k)``, a positive sum in each row.
-        levels: ``(m,)``.
+        weights: > 0 where stored, ``(n, k)``, sorted indices, at least one in each row.
+        levels: ``(m,)``, within [0, 1].
 
-    Rows of zero weight take no part; below the first and above the last position the end values are returned.
+    Values of no weight take no part; below the first and above the last position the end values are returned.
     """
-    found = np.empty((len(weights), len(levels)))
-    for row, w in enumerate(weights):
-        used = np.flatnonzero(w)
-        place = np.cumsum(w[used])
-        found[row] = np.interp(levels, (place - w[used] / 2) / place[-1], values[used])
-    return found
+    w, first, last = weights.data, weights.indptr[:-1], weights.indptr[1:] - 1
+    running = np.cumsum(w)
+    place = running - w / 2  # over all rows: one search answers every row, which asks for none beyond its own
+    before = running[first] - w[first]
+    asked = before[:, None] + levels * (running[last] - before)[:, None]
+    np.clip(asked, place[first][:, None], place[last][:, None], out=asked)
+    return np.interp(asked.ravel(), place, values.take(weights.indices)).reshape(asked.shape)

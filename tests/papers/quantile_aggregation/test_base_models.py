@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from quantile_forest import RandomForestQuantileRegressor
+from scipy import sparse
 from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestRegressor
@@ -159,9 +160,26 @@ def test_weights_against_a_direct_computation(extra):
             direct[i] += share / share.sum() / 7
     np.testing.assert_allclose(forest.weights(new), direct, atol=1e-12)
     np.testing.assert_allclose(direct.sum(1), 1, atol=1e-12)
+    np.testing.assert_allclose(forest.predict(new, LEVELS), [interpolated(y, w, LEVELS) for w in direct], atol=1e-12)
+
+
+def interpolated(y: np.ndarray, weights: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Return the weighted quantiles of one sample by np.interp."""
     order = np.argsort(y)
-    quantiles = weighted_quantiles(y[order], direct[:, order], LEVELS)
-    np.testing.assert_allclose(forest.predict(new, LEVELS), quantiles, atol=1e-12)
+    y, weights = y[order][weights[order] > 0], weights[order][weights[order] > 0]
+    return np.interp(levels, (np.cumsum(weights) - weights / 2) / weights.sum(), y)
+
+
+def test_weighted_quantiles_against_interpolation_row_by_row():
+    """Many rows in one search against one np.interp a row; a row of a single weight is constant."""
+    rng = np.random.default_rng(1)
+    y = np.sort(rng.normal(size=300))
+    weights = rng.exponential(size=(500, 300)) * (rng.random((500, 300)) < 0.1)
+    weights[7], weights[7, 11], weights[0, 0] = 0.0, 2.0, 1.0
+    levels = np.concatenate([[0.0, 1.0], even_levels(99)])
+    found = weighted_quantiles(y, sparse.csr_matrix(weights), levels)
+    np.testing.assert_allclose(found, [interpolated(y, w, levels) for w in weights], atol=1e-9)
+    assert (found[7] == y[11]).all()
 
 
 def test_forest_against_the_quantile_forest_package():
