@@ -59,7 +59,7 @@ def coordinates(model: Model, hold: int | None = None) -> np.ndarray:
         place = model.slices[name]
         if name in model.constant:
             continue
-        centre, spread = design.mean(axis=0), design.std(axis=0)
+        centre, spread = _moments(design)
         flat = spread <= 1e-12 * np.abs(centre)
         spread[flat] = np.where(centre[flat] == 0, 1.0, np.abs(centre[flat]))
         block = np.diag(1 / spread)
@@ -74,8 +74,16 @@ def coordinates(model: Model, hold: int | None = None) -> np.ndarray:
 def intercept_column(model: Model, name: str) -> int | None:
     """Return the first constant, non-zero column of a component's design, or None."""
     design = model.designs[name]
-    found = np.flatnonzero((design[0] != 0) & (np.ptp(design, axis=0) == 0))
-    return int(found[0]) if found.size else None
+    likely = np.flatnonzero((design[0] != 0) & (design[:8] == design[0]).all(axis=0))
+    return next((int(column) for column in likely if (design[:, column] == design[0, column]).all()), None)
+
+
+def _moments(design):
+    """Return mean and standard deviation of each column, summed by BLAS, from the first row as origin."""
+    moved = design - design[0]
+    mean = np.ones(len(moved)) @ moved / len(moved)
+    moved -= mean
+    return design[0] + mean, np.sqrt(np.einsum("ij,ij->j", moved, moved) / len(moved))
 
 
 def _newton_step(here, basis):

@@ -204,7 +204,8 @@ def _weights(linear, log_time, event, sign, order, free):
     small = np.exp(-np.abs(ratio))
     u = np.maximum(ratio, 0.0) + np.log1p(small)
     x, scaled = kappa * u, scale * k1
-    phi0, *higher = phis(order if "nu" in free else 0, x)
+    log_logistic = "nu" not in free and kappa == 0  # phi_0(0) = e^0 = 1
+    phi0, *higher = [1.0] if log_logistic else phis(order if "nu" in free else 0, x)
     cumulative = scaled * u * phi0
     value = event @ (alpha + beta + log_z - log_time + m * u) - cumulative.sum()
     if order == 0:
@@ -212,7 +213,7 @@ def _weights(linear, log_time, event, sign, order, free):
     positive, below = ratio > 0, 1.0 / (1.0 + small)
     above = small * below
     s, rest = np.where(positive, below, above), above * below
-    growth = scaled * s * np.exp(x)  # lambda z h0
+    growth = scaled * s * (1.0 if log_logistic else np.exp(x))  # lambda z h0
     slope = event * (1.0 + m * s) - growth
     first = {"tau": gamma * slope, "beta": event - cumulative, "alpha": event + log_z * slope}
     if "nu" in free:
@@ -224,8 +225,9 @@ def _weights(linear, log_time, event, sign, order, free):
         return value, first, None
     bend = m * event * rest - growth * (1.0 + m * s)
     curve = slope + log_z * bend
-    second = {("tau", "tau"): gamma * gamma * bend, ("tau", "beta"): -gamma * growth, ("tau", "alpha"): gamma * curve}
-    second |= {("beta", "beta"): -cumulative, ("beta", "alpha"): -growth * log_z, ("alpha", "alpha"): log_z * curve}
+    second = {("tau", "tau"): gamma * gamma * bend, ("tau", "alpha"): gamma * curve, ("alpha", "alpha"): log_z * curve}
+    if "beta" in free:
+        second |= {("tau", "beta"): -gamma * growth, ("beta", "beta"): -cumulative, ("beta", "alpha"): -growth * log_z}
     if "nu" in free:
         cross = event * s * (2.0 * (1.0 - s) + k1 * s) - growth * by_nu
         ks, s2 = 2.0 * k1 * s, s * (2.0 - s)
