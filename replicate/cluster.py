@@ -166,7 +166,7 @@ def recipe(cluster: Local | SSH | Slurm | Kubernetes) -> Recipe:
                 "hosts": [cluster.hosts[0], *cluster.hosts],
                 "connect_options": {"username": cluster.username} if cluster.username else {},
                 "worker_options": worker,
-                "remote_python": cluster.python,
+                "remote_python": " ".join(["env", *(f"{k}={_quoted(v)}" for k, v in env.items()), cluster.python]),
                 **({"worker_class": "dask_cuda.CUDAWorker"} if cluster.gpus else {}),
             }
             return Recipe("distributed asyncssh", "distributed", "SSHCluster", arguments, needs=("asyncssh",))
