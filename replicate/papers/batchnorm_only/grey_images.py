@@ -1,5 +1,6 @@
 """Image sets in grey on a device, so that a network trained on one of them takes the others too."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +17,7 @@ from replicate.errors import UserError, nearest
 
 MNIST, DIGITS = "MNIST", "digits"
 _LUMA = (0.299, 0.587, 0.114)  # of red, green, blue: ITU-R BT.601
-_LOADERS = {
+_LOADERS: dict[str, Callable[[], ImageData]] = {
     CANONICAL: lambda: load_cifar10(CANONICAL, fallback=False),
     JPEG: lambda: load_cifar10(JPEG, fallback=False),
     FASHION: load_fashion_mnist,
@@ -68,7 +69,7 @@ def grey_sets(
     """
     if dataset not in _LOADERS:
         raise UserError(f"unknown data set {dataset!r}: {nearest(dataset, _LOADERS)}")
-    data: ImageData = _LOADERS[dataset]()
+    data = _LOADERS[dataset]()
     train, test = _first(data.train_images, train_size, data.scale), _first(data.test_images, test_size, data.scale)
     shrink = 1 if train.shape[1] <= _SMALL else shrink
     options = {

@@ -127,8 +127,13 @@ def where(frame: pd.DataFrame, **columns: object) -> pd.DataFrame:
 
 def compact(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame for keeping, without what the manifest says and without columns of one value."""
-    same = [c for c in frame if frame[c].nunique(dropna=False) <= 1 and c not in ("metric", "value", "dataset", "seed")]
+    same = [c for c in frame if _distinct(frame[c]) <= 1 and c not in ("metric", "value", "dataset", "seed")]
     return frame.drop(columns=[c for c in {*same, *_SAID_ELSEWHERE} if c in frame])
+
+
+def _distinct(column: pd.Series) -> int:
+    """Return how many different values a column has; lists, such as the epochs of a schedule, count by their text."""
+    return (column.map(str) if column.dtype == object else column).nunique(dropna=False)
 
 
 def against(networks: Networks, controls: pd.DataFrame) -> Measurement | None:

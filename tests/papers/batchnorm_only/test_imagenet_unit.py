@@ -171,6 +171,22 @@ def test_the_study_runs_where_a_folder_is_named(monkeypatch):
     assert (config["folder"], config["at_once"], config["condition"]) == ("/data/imagenet", 128, "bn")
 
 
+def test_the_studys_frame_can_be_kept_and_measured(pictures, monkeypatch):
+    """From the notebook's parameter to its table and its claim; a configuration holds a list, the epochs of drops."""
+    options = {"imagenet_folder": str(pictures), "imagenet_depths": [18], "imagenet_seeds": 1, "imagenet_at_once": 4}
+    run = Run("batchnorm_only", preset="smoke", device="cpu", jobs=1, **options)
+    monkeypatch.setattr(studies, "configuration", lambda folder, *args, **options: _config(folder))
+    frame = studies.imagenet(run)
+    table = measures.compact(frame)
+    assert {"metric", "value", "step", "seed"} <= set(table)
+    assert not {"drops", "folder", "rate"} & set(table)
+    found = measures.imagenet_top5(frame, depth=18)
+    assert (found.n_seeds, found.dataset) == (1, "folder of 6 classes, 24 + 12 images")
+    assert measures.imagenet_top5(frame) is None  # the claim is about depth 200
+    again = studies.imagenet(run)
+    pd.testing.assert_frame_equal(again, frame)
+
+
 def test_the_claim_is_judged_on_imagenet_alone():
     """Three seeds within three points of 32 agree at the preset paper; a folder of another name is not comparable."""
 
