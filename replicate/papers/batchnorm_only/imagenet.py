@@ -127,10 +127,10 @@ def train(
     wrapped, optimizer = fabric.setup(model, optimizer)
     if state:
         optimizer.load_state_dict(state["optimizer"])
-    order = torch.Generator()
+    order, on_gpu = torch.Generator(), fabric.device.type == "cuda"
     batch = recipe.batch // fabric.world_size
     loader: Any = fabric.setup_dataloaders(
-        DataLoader(images, batch, shuffle=True, num_workers=workers, generator=order)
+        DataLoader(images, batch, shuffle=True, num_workers=workers, generator=order, pin_memory=on_gpu)
     )
     factor = step_drops([d * len(loader) for d in recipe.drops], warmup=recipe.warmup * len(loader))
     losses = state["losses"] if state else []

@@ -10,6 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from replicate import fingerprint
 from replicate.checkpoint import Checkpoint, code_ingredients
 from replicate.seeds import Seed
@@ -73,7 +75,7 @@ def trained_rows(fabric: "Fabric", config: Mapping[str, Any], seed: Seed) -> Row
     from .imagenet import Recipe, folders, top_accuracies, train
 
     images, tests = folders(Path(config["folder"]), crop=config["crop"])
-    model = initialised(config["depth"], seed, classes=len(images.classes))
+    model = initialised(config["depth"], seed, classes=len(images.classes)).to(memory_format=torch.channels_last)
     selection = trainable(model, config["condition"], generator=seed.torch("selection"))
     names = ("epochs", "batch", "rate", "warmup", "momentum", "decay", "at_once")
     recipe = Recipe(drops=tuple(config["drops"]), **{name: config[name] for name in names})

@@ -99,6 +99,19 @@ def transfers(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"transfer": rows})
 
 
+def imagenet(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return top-1 and top-5 accuracy by depth, with seeds and the honest name of the images, or why there is none."""
+    if frame.empty:
+        reason = "not run: imagenet_folder names no folder; ImageNet-1k needs a registration"
+        return pd.DataFrame({"ImageNet": {"BatchNorm only": reason}})
+    found = []
+    for depth, rows in frame.groupby("depth"):
+        top = [from_seeds(100 * where(rows, metric=f"top-{k} accuracy")["value"]) for k in (1, 5)]
+        name = where(rows, metric="top-5 accuracy")["dataset"].iloc[0]
+        found.append((depth, *(f"{m.estimate:.1f} %" for m in top), top[0].n_seeds, name))
+    return pd.DataFrame(found, columns=["depth", "top-1", "top-5", "seeds", "images"])
+
+
 def spread(lottery: pd.DataFrame) -> pd.DataFrame:
     """Return standard deviations in points due to start weights, to data order, and to what is left of the pair.
 

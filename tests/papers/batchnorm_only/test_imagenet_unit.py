@@ -13,7 +13,7 @@ from PIL import Image
 
 from replicate import checkpoint, claims, paper
 from replicate.errors import DataError
-from replicate.papers.batchnorm_only import experiments, imagenet, imagenet_unit, measures, studies
+from replicate.papers.batchnorm_only import experiments, imagenet, imagenet_unit, lesson, measures, studies
 from replicate.papers.batchnorm_only.imagenet_unit import configuration
 from replicate.run import Run
 from replicate.seeds import Seed
@@ -185,6 +185,18 @@ def test_the_studys_frame_can_be_kept_and_measured(pictures, monkeypatch):
     assert measures.imagenet_top5(frame) is None  # the claim is about depth 200
     again = studies.imagenet(run)
     pd.testing.assert_frame_equal(again, frame)
+
+
+def test_the_lesson_says_what_was_reached_or_why_nothing_was():
+    """A bare 'not run' leaves the reader wondering."""
+    assert "imagenet_folder names no folder" in lesson.imagenet(pd.DataFrame()).to_string()
+    rows = [
+        {"depth": 200, "seed": s, "metric": f"top-{k} accuracy", "value": v, "dataset": "ImageNet-1k"}
+        for s, values in enumerate(((0.10, 0.31), (0.12, 0.33)))
+        for k, v in zip((1, 5), values, strict=True)
+    ]
+    table = lesson.imagenet(pd.DataFrame(rows))
+    assert table.to_numpy().tolist() == [[200, "11.0 %", "32.0 %", 2, "ImageNet-1k"]]
 
 
 def test_the_claim_is_judged_on_imagenet_alone():
