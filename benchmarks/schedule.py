@@ -72,6 +72,10 @@ def _cifar(c: dict) -> float:
     return 6 * 2 * blocks * 3 * 9 * 256 * 1024 * c["width"] ** 2 * images * c["epochs"]
 
 
+def _transfer(c: dict) -> float:
+    return _cifar(c) * (2 if c["features"] == "learned" else 1)
+
+
 def _language(c: dict) -> float:
     return 6 * 12 * c["depth"] * c["width"] ** 2 * c["context"] * c["batch"] * (c["steps"] + c.get("fine_steps", 0))
 
@@ -88,6 +92,7 @@ FLOPS = {
     ("batchnorm_only", "training"): (_cifar, "image network"),
     ("batchnorm_only", "learning_curve"): (_cifar, "image network"),
     ("batchnorm_only", "subspace"): (_cifar, "image network"),
+    ("batchnorm_only", "transfer"): (_transfer, "image network"),
     ("self_distillation", "images"): (_resnet50, "image network"),
     ("tempnet", "tower_tuning"): (_towers, "image network"),
     ("tempnet", "contrastive"): (_towers, "image network"),

@@ -15,12 +15,24 @@ from replicate.seeds import Seed
 from .control_units import subspace, untrained
 from .decay_null import rates, shrink_factor, small_by_decay
 from .expressivity import reconstruct
+from .imagenet_unit import imagenet
 from .learning_curve import learning_curve
 from .parameter_table import counts
 from .training_unit import training
+from .transfer import transfer
 
 Rows = list[dict[str, Any]]
-__all__ = ["decay_null", "expressivity", "learning_curve", "parameters", "subspace", "training", "untrained"]
+__all__ = [
+    "decay_null",
+    "expressivity",
+    "imagenet",
+    "learning_curve",
+    "parameters",
+    "subspace",
+    "training",
+    "transfer",
+    "untrained",
+]
 
 
 def parameters(config: dict, seed: Seed) -> Rows:

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from replicate import drawing
-from replicate.drawing import RED, finish
+from replicate.drawing import BLUE, PURPLE, RED, finish
 
 from .affine import SMALL
 from .figures import CHANCE, COLOURS, LABELS
-from .measures import Networks, where
+from .measures import Networks, transfer_label, where
 
 _LINES = ("-", "--", ":", "-.")
 
@@ -137,6 +138,25 @@ def lottery(frame: pd.DataFrame, dataset: str) -> Figure | None:
     axes.set(xlabel="start weights", ylabel="test accuracy in %", title=f"BatchNorm only, {dataset}")
     axes.set_xticks(sorted(rows["init"].unique()))
     axes.legend(frameon=False, fontsize=7)
+    return finish(figure)
+
+
+def transfer(frame: pd.DataFrame) -> Figure | None:
+    """Accuracy on the target set by epoch, BatchNorm only around learned and random features: thin lines are seeds."""
+    rows = where(frame, metric="accuracy")
+    if rows.empty:
+        return None
+    figure, axes = plt.subplots(figsize=(5.5, 3.2))
+    for features, colour in (("learned", BLUE), ("random", PURPLE)):
+        group = where(rows, features=features)
+        for _, line in group.groupby("seed"):
+            axes.plot(line["step"], 100 * line["value"], color=colour, linewidth=0.7, alpha=0.5)
+        mean = 100 * group.groupby("step")["value"].mean()
+        axes.plot(mean.index, mean, "o-", color=colour, markersize=4, label=f"{features} features")
+    axes.axhline(10, **CHANCE)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="epoch on the target set", ylabel="test accuracy in %", title=transfer_label(frame))
+    axes.legend(frameon=False, fontsize=8)
     return finish(figure)
 
 

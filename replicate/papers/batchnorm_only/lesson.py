@@ -8,7 +8,7 @@ from replicate.measurement import from_seeds
 
 from .affine import SMALL
 from .figures import LABELS
-from .measures import Networks, where
+from .measures import Networks, last_accuracy, transfer_label, value_of_learning, where
 
 
 def parameter_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -77,6 +77,39 @@ def margins(networks: Networks) -> pd.DataFrame:
             interval = f"{margin.ci_low:.1f} to {margin.ci_high:.1f}" if margin.n_seeds > 1 else "one seed"
             found.append((LABELS[condition], f"{margin.estimate:+.1f}", interval, margin.n_seeds))
     return pd.DataFrame(found, columns=["BatchNorm only minus", "points", "95 % interval", "seeds"])
+
+
+def transfers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return what learned features are worth: accuracies, their difference, and points a thousand trained numbers."""
+    gain = value_of_learning(frame)
+    if gain is None:
+        return pd.DataFrame()
+    size = where(frame, metric="trained parameters")["value"].iloc[0]
+    source = where(frame, metric="source accuracy")["value"].mean()
+    interval = f" ({gain.ci_low:+.1f} to {gain.ci_high:+.1f})" if gain.n_seeds > 1 else " (one seed)"
+    rows = {
+        "sets": transfer_label(frame),
+        "accuracy on the source, everything trained": f"{100 * source:.1f} %",
+        "BatchNorm only around random features": f"{last_accuracy(frame, 'random').mean():.1f} %",
+        "BatchNorm only around learned features": f"{last_accuracy(frame, 'learned').mean():.1f} %",
+        "learned minus random, in points": f"{gain.estimate:+.1f}{interval}",
+        "points a thousand trained numbers": f"{1000 * gain.estimate / size:+.1f} ({size:,.0f} trained)",
+        "seeds": str(gain.n_seeds),
+    }
+    return pd.DataFrame({"transfer": rows})
+
+
+def imagenet(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return top-1 and top-5 accuracy by depth, with seeds and the honest name of the images, or why there is none."""
+    if frame.empty:
+        reason = "not run: imagenet_folder names no folder; ImageNet-1k needs a registration"
+        return pd.DataFrame({"ImageNet": {"BatchNorm only": reason}})
+    found = []
+    for depth, rows in frame.groupby("depth"):
+        top = [from_seeds(100 * where(rows, metric=f"top-{k} accuracy")["value"]) for k in (1, 5)]
+        name = where(rows, metric="top-5 accuracy")["dataset"].iloc[0]
+        found.append((depth, *(f"{m.estimate:.1f} %" for m in top), top[0].n_seeds, name))
+    return pd.DataFrame(found, columns=["depth", "top-1", "top-5", "seeds", "images"])
 
 
 def spread(lottery: pd.DataFrame) -> pd.DataFrame:

@@ -127,8 +127,13 @@ def where(frame: pd.DataFrame, **columns: object) -> pd.DataFrame:
 
 def compact(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame for keeping, without what the manifest says and without columns of one value."""
-    same = [c for c in frame if frame[c].nunique(dropna=False) <= 1 and c not in ("metric", "value", "dataset", "seed")]
+    same = [c for c in frame if _distinct(frame[c]) <= 1 and c not in ("metric", "value", "dataset", "seed")]
     return frame.drop(columns=[c for c in {*same, *_SAID_ELSEWHERE} if c in frame])
+
+
+def _distinct(column: pd.Series) -> int:
+    """Return how many different values a column has; lists, such as the epochs of a schedule, count by their text."""
+    return (column.map(str) if column.dtype == object else column).nunique(dropna=False)
 
 
 def against(networks: Networks, controls: pd.DataFrame) -> Measurement | None:
@@ -138,6 +143,35 @@ def against(networks: Networks, controls: pd.DataFrame) -> Measurement | None:
     if other.empty or bn.empty:
         return None
     return from_pairs(bn.loc[other["seed"]], 100 * other.set_index("seed")["value"], dataset=networks.dataset)
+
+
+def imagenet_top5(frame: pd.DataFrame, depth: int = 200) -> Measurement | None:
+    """Return the top-5 accuracy of a depth on ImageNet in points, over seeds; None where it was not trained."""
+    rows = where(frame, metric="top-5 accuracy", depth=depth)
+    if rows.empty:
+        return None
+    return from_seeds(100 * rows.set_index("seed")["value"], dataset=rows["dataset"].iloc[0])
+
+
+def value_of_learning(transfers: pd.DataFrame) -> Measurement | None:
+    """Return accuracy around learned features minus that around random ones, in points, paired by seed."""
+    learned, random = (last_accuracy(transfers, name) for name in ("learned", "random"))
+    if learned.empty or random.empty:
+        return None
+    return from_pairs(learned, random, dataset=transfer_label(transfers))
+
+
+def last_accuracy(transfers: pd.DataFrame, features: str) -> pd.Series:
+    """Return the accuracy on the target set after the last epoch in points, by seed; empty where there is none."""
+    rows = where(transfers, features=features, metric="accuracy")
+    if rows.empty:
+        return pd.Series(dtype=float)
+    return 100 * rows[rows["step"] == rows["epochs"]].set_index("seed")["value"]
+
+
+def transfer_label(transfers: pd.DataFrame) -> str:
+    """Return from which set to which, as in "MNIST -> CIFAR-10, grey"."""
+    return f"{transfers['source'].iloc[0]} -> {transfers['target'].iloc[0]}, grey"
 
 
 def shrink(nulls: pd.DataFrame, metric: str, **columns: object) -> Measurement:

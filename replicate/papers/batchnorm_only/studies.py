@@ -15,10 +15,13 @@ from replicate.sweep import grid
 
 from . import experiments as ex
 from .decay_null import matched_decay, rates, shrink_factor
+from .grey_images import source_for
 from .image_sets import MNIST
+from .imagenet_unit import configuration
 from .parameter_table import IMAGENET
 from .settings import full_config, training_config
 from .trained import BATCH
+from .transfer import FEATURES
 
 RESNETS = (
     (14, 1),
@@ -37,6 +40,7 @@ RESNETS = (
 VGGS = (11, 13, 16, 19)
 _FILES = {CANONICAL: "images/cifar-10-python.tar.gz", JPEG: "images/cifar10_jpeg.npz"}
 _VGG_CONDITIONS = ("all", "bn", "random_k")  # it has no shortcuts
+_DOWNLOADING = ("paper", "gpu", "overnight")  # presets that fetch what is not at hand
 _PROBED = ("bn", "all")  # conditions whose gammas and features are looked at
 _PAPER: dict[str, Any] = {
     "schedule": "steps",
@@ -59,7 +63,7 @@ def data_at_hand(run) -> str:
     if wanted == MNIST:
         return wanted
     here = next((name for name, file in _FILES.items() if locate(file)), None)
-    if here is None and run.preset in ("paper", "gpu", "overnight"):
+    if here is None and run.preset in _DOWNLOADING:
         return load_cifar10().name  # downloads, or says what is missing
     return here or MNIST
 
@@ -135,6 +139,32 @@ def subspace(run) -> pd.DataFrame:
     keys = (*keys, "epochs", "schedule", "rate")
     config = {name: value for name, value in base(run).items() if name in keys}
     return run.sweep(ex.subspace, [config], replicates=run.settings.subspace_seeds)
+
+
+def transfer(run) -> pd.DataFrame:
+    """Train BatchNorm only on grey images around random features, and around ones learned on another set."""
+    s, config = run.settings, base(run)
+    if not s.transfer_seeds:
+        return pd.DataFrame()
+    keys = ("shrink", "train_size", "test_size", "depth", "width", "epochs", "schedule", "rate", "decay")
+    config = {name: config[name] for name in (*keys, "precision", "threads")}
+    target = data_at_hand(run)
+    sets = {"target": target, "source": source_for(target, download=run.preset in _DOWNLOADING)}
+    configs = [{"features": name, **sets, **config} for name in FEATURES]
+    return run.sweep(ex.transfer, configs, replicates=s.transfer_seeds)
+
+
+def imagenet(run) -> pd.DataFrame:
+    """Train on ImageNet where the parameter ``imagenet_folder`` says that it is at hand: BatchNorm only, as published.
+
+    One device; a training that several devices have begun (`imagenet_parallel`) is taken up where they left it.
+    """
+    s = run.settings
+    if not s.imagenet_folder:
+        return pd.DataFrame()
+    options = {"precision": resolved_precision(run), "at_once": s.imagenet_at_once}
+    configs = [configuration(s.imagenet_folder, depth, **options) for depth in s.imagenet_depths]
+    return run.sweep(ex.imagenet, configs, replicates=s.imagenet_seeds)
 
 
 def curves(run) -> pd.DataFrame:

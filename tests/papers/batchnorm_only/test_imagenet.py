@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning_fabric import Fabric
+from torch import nn
+from torch.utils.data import TensorDataset
 
 from replicate.errors import DataError
+from replicate.papers.batchnorm_only.conditions import trainable
 from replicate.papers.batchnorm_only.imagenet import Recipe, folders, train
 from replicate.papers.batchnorm_only.imagenet_resnet import initialised
 from replicate.papers.batchnorm_only.network import network
@@ -62,6 +66,23 @@ def test_missing_imagenet_says_which_layout_is_wanted(tmp_path):
     """ImageNet cannot be downloaded for anybody."""
     with pytest.raises(DataError, match=r"no folder .*train: ImageNet-1k is wanted as .*/train/<class>"):
         folders(tmp_path)
+
+
+def test_a_batch_in_parts_has_the_whole_batchs_gradient():
+    """One GPU must train as eight do: gradients of parts add up, the short last batch's too."""
+    data = TensorDataset(torch.randn(20, 3, 4, 4, generator=torch.Generator().manual_seed(0)), torch.arange(20) % 2)
+    ends = []
+    for at_once in (0, 3, 8):
+        model = nn.Sequential(nn.Flatten(), nn.Linear(48, 2))
+        nn.init.constant_(model[1].weight, 0.01), nn.init.zeros_(model[1].bias)
+        selection = trainable(model, "output")
+        recipe = Recipe(epochs=2, batch=8, rate=0.1, drops=(1,), warmup=0, at_once=at_once)
+        fabric = Fabric(accelerator="cpu", devices=1)
+        _, losses = train(fabric, model, selection, data, recipe, seed=0)
+        ends.append((torch.tensor(losses), model[1].weight.detach()))
+    for losses, weight in ends[1:]:
+        torch.testing.assert_close(losses, ends[0][0])
+        torch.testing.assert_close(weight, ends[0][1])
 
 
 def test_imagenet_networks_start_as_the_papers():
