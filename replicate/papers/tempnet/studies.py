@@ -141,7 +141,7 @@ def _language(run) -> dict[str, Any]:
     shape = {"width": s.lm_width, "depth": s.lm_depth, "heads": s.lm_heads, "context": s.lm_context}
     amount = {"batch": s.lm_batch, "steps": s.lm_steps, "checkpoint_every": s.checkpoint_every}
     scored = {"windows": s.lm_windows, "skip": s.lm_context // 3}
-    text = {"text": s.text, "text_hash": _hash(s.text), "unit": s.token_unit}
+    text = {"text": s.text, "text_hash": _hash(s.text), "unit": s.token_unit, "vocabulary": s.vocabulary}
     return {**text, **shape, **amount, **scored, "precision": precision.resolve(s.precision, run.device)}
 
 
