@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from replicate import precision
-from replicate.datasets import Unavailable
+from replicate.datasets import Unavailable, load_emoji
 from replicate.datasets.cifar10 import CANONICAL, load_cifar10
 from replicate.sweep import grid
 
@@ -159,6 +159,8 @@ def _frozen(run) -> dict[str, Any]:
 
 def _towers(run) -> dict[str, Any]:
     s = run.settings
+    if s.pairs == "emoji" and s.side > 32:
+        load_emoji(s.side)  # sheets that are not embedded: missing ones are told before any unit starts
     data = {"pairs": s.pairs, "pairs_hash": _folder_hash(s.pairs), "side": s.side, "roll": s.roll}
     shape = {"towers": s.towers, "width": s.tower_width, "dim": s.tower_dim}
     amount = {"batch": s.pair_batch, "epochs": s.epochs, "rate": s.pair_rate}

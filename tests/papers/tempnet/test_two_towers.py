@@ -84,14 +84,23 @@ def test_emoji_towers_and_padding():
     assert torch.allclose(towers.text(pairs.texts), towers.text(longer), atol=1e-6)
 
 
-def test_large_towers_build_and_embed():
-    """The preset paper's ResNet-50 and text transformer, on two pairs."""
+@pytest.mark.parametrize(("kind", "blocks"), [("resnet18", 2), ("resnet50", 4)])
+def test_large_towers_build_and_embed(kind, blocks):
+    """A residual network and a text transformer, on two pairs."""
     pairs = load_pairs("emoji", 32).take(torch.arange(2))
-    towers = build_towers("resnet50", pairs, dim=16, width=64, generator=torch.Generator().manual_seed(0)).eval()
+    towers = build_towers(kind, pairs, dim=16, width=64, generator=torch.Generator().manual_seed(0)).eval()
     with torch.no_grad():
         image, text = towers(pairs.images[0], pairs.texts)
     assert image.shape == text.shape == (2, 16)
     assert torch.isfinite(image).all()
+    assert len(towers.text.blocks.layers) == blocks
+
+
+def test_width_of_a_text_transformer():
+    """Its heads have 64 each."""
+    pairs = load_pairs("emoji", 32).take(torch.arange(2))
+    with pytest.raises(ValueError, match="width is 100; the text transformer's heads have 64 each"):
+        build_towers("resnet18", pairs, dim=16, width=100, generator=torch.Generator())
 
 
 def test_exact_temperatures_of_near_duplicates():
