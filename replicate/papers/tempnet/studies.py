@@ -98,7 +98,7 @@ def verses(run) -> pd.DataFrame:
 
 def tower_tuning(run) -> pd.DataFrame:
     """Train every method with each of its settings on one replicate, scored on the tuning concepts."""
-    base = {**_towers(run), "tuning": True}
+    base = {**towers_configuration(run), "tuning": True}
     names = [*METHODS, *(SCHEDULED if run.settings.scheduled else ())]
     configs = [{**base, "method": name, **setting} for name in names for setting in SETTINGS[name]]
     return run.units(ex.tower_tuning, [(config, TUNING) for config in configs])
@@ -106,7 +106,7 @@ def tower_tuning(run) -> pd.DataFrame:
 
 def contrastive(run, tuned: pd.DataFrame) -> pd.DataFrame:
     """Train every method with its best setting on new replicates, scored on the test concepts."""
-    base = {**_towers(run), "tuning": False}
+    base = {**towers_configuration(run), "tuning": False}
     configs = [{**base, "method": name, **setting} for name, setting in chosen(tuned).items()]
     return run.sweep(ex.contrastive, configs, replicates=run.settings.pair_seeds)
 
@@ -157,7 +157,8 @@ def _frozen(run) -> dict[str, Any]:
     return {**_language(run), **bounds, **kind, **amount, "rate": s.lm_rate, "frozen_windows": s.frozen_windows}
 
 
-def _towers(run) -> dict[str, Any]:
+def towers_configuration(run) -> dict[str, Any]:
+    """Return the configuration of two towers, but for method and tuning."""
     s = run.settings
     if s.pairs == "emoji" and s.side > 32:
         load_emoji(s.side)  # sheets that are not embedded: missing ones are told before any unit starts
