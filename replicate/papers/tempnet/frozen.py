@@ -35,6 +35,7 @@ def frozen_rows(trial: LanguageTrial, model: nn.Module, tempnet: TempNet, corpus
                 "n": len(v),
             }
             for metric, v in named.items()
+            if len(v)  # a model may be right nowhere
         ]
     return [{"trained_on": "own", **row} for row in rows]
 

@@ -80,10 +80,11 @@ def _emoji(side: int) -> Pairs:
         raise ValueError(f"side is {side}; emoji have 64 or 32 pixels and shrink to 16 or 8")
     data = load_emoji(max(side, 32))
     images = torch.from_numpy(data.images.transpose(0, 1, 4, 2, 3).copy())
-    block = max(side, 32) // side
-    shrunk = images.unflatten(4, (side, block)).unflatten(3, (side, block)).float().mean((4, 6)).round().to(torch.uint8)
+    if (block := max(side, 32) // side) > 1:
+        blocks = images.unflatten(4, (side, block)).unflatten(3, (side, block))
+        images = blocks.float().mean((4, 6)).round().to(torch.uint8)
     texts, words = encode(data.captions)
-    return Pairs(shrunk, texts, data.subcategories, data.captions, words)
+    return Pairs(images, texts, data.subcategories, data.captions, words)
 
 
 def _digits() -> Pairs:
