@@ -11,6 +11,7 @@ import pandas as pd
 from replicate import precision
 from replicate.datasets import Unavailable, load_emoji
 from replicate.datasets.cifar10 import CANONICAL, load_cifar10
+from replicate.errors import UserError
 from replicate.sweep import grid
 
 from . import experiments as ex
@@ -161,7 +162,7 @@ def towers_configuration(run) -> dict[str, Any]:
     """Return the configuration of two towers, but for method and tuning."""
     s = run.settings
     if s.pairs == "emoji" and s.side > 32:
-        load_emoji(s.side)  # sheets that are not embedded: missing ones are told before any unit starts
+        _check_sheets(s.side)
     data = {"pairs": s.pairs, "pairs_hash": _folder_hash(s.pairs), "side": s.side, "roll": s.roll}
     shape = {"towers": s.towers, "width": s.tower_width, "dim": s.tower_dim}
     amount = {"batch": s.pair_batch, "epochs": s.epochs, "rate": s.pair_rate}
@@ -172,6 +173,16 @@ def towers_configuration(run) -> dict[str, Any]:
         "precision": precision.resolve(s.precision, run.device),
     }
     return {**data, **shape, **amount, **knobs, **fixed}
+
+
+def _check_sheets(side: int) -> None:
+    """Raise ``UserError`` before any unit starts if emoji of this many pixels, which are not embedded, are missing."""
+    try:
+        load_emoji(side)
+    except Unavailable as error:
+        raise UserError(
+            f"emoji of {side} pixels are not at hand: give -p side=32, which are embedded, or get the sheets ({error})"
+        ) from None
 
 
 def _hash(source: str) -> str:

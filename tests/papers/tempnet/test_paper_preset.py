@@ -10,6 +10,7 @@ from PIL import Image
 
 from replicate import paper
 from replicate.datasets import Unavailable, load_help_topics
+from replicate.errors import UserError
 from replicate.papers.tempnet import experiments, studies, unimodal
 from replicate.papers.tempnet.corpora import Corpus, load_corpus
 from replicate.papers.tempnet.two_towers import METHODS, SCHEDULED
@@ -118,14 +119,21 @@ def test_images_alone_are_left_out_where_there_are_none(configurations, monkeypa
     assert configurations("unimodal") == []
 
 
+def _configuration_of(preset):
+    settings = SimpleNamespace(**paper.load("tempnet").preset(preset).parameters)
+    return studies.towers_configuration(SimpleNamespace(settings=settings, device="cpu"))
+
+
 def test_missing_sheets_stop_before_any_unit(monkeypatch):
-    """Emoji of 64 pixels are not embedded; those of 32 are not asked for."""
-    asked = []
-    monkeypatch.setattr(studies, "load_emoji", asked.append)
-    for preset in ("default", "paper"):
-        settings = SimpleNamespace(**paper.load("tempnet").preset(preset).parameters)
-        studies.towers_configuration(SimpleNamespace(settings=settings, device="cpu"))
-    assert asked == [64]
+    """Emoji of 64 pixels are not embedded; with those of 16 nothing is asked for."""
+
+    def nowhere(side):
+        raise Unavailable(f"emoji/google_{side}.png is not on this machine")
+
+    monkeypatch.setattr(studies, "load_emoji", nowhere)
+    assert _configuration_of("default")["side"] == 16
+    with pytest.raises(UserError, match=r"emoji of 64 pixels are not at hand: give -p side=32.*google_64\.png is not"):
+        _configuration_of("paper")
 
 
 @pytest.mark.parametrize("name", ["smoke", "default", "paper"])
