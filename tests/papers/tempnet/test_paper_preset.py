@@ -21,7 +21,7 @@ SHORT = {
     **{"lm_width": 16, "lm_depth": 1, "lm_heads": 2, "lm_context": 24, "lm_batch": 4, "lm_steps": 6, "lm_windows": 12},
     **{"frozen_steps": 5, "frozen_batch": 32, "frozen_windows": 8, "fine_steps": 3, "verse_questions": 6},
     **{"vocabulary": 400, "target": 3.0, "frozen_targets": [3.0], "checkpoint_every": 2, "precision": "bf16"},
-    **{"side": 64, "tower_width": 64, "tower_dim": 16, "pair_batch": 8, "epochs": 1, "rho_grid": [0.1, 1.0]},
+    **{"side": 64, "tower_width": 64, "tower_dim": 16, "pair_batch": 8, "epochs": 1},
     **{"image_train": 32, "image_test": 32, "image_batch": 16, "image_epochs": 1},
 }
 

@@ -112,6 +112,15 @@ def test_exact_temperatures_of_near_duplicates():
     assert means[0] > means[1] > 0
 
 
+def test_few_pairs_have_no_optimum_for_a_large_rho():
+    """Twelve pairs of the user's own: rho = 4 is more than log 11."""
+    image, text = torch.nn.functional.normalize(
+        torch.randn(2, 12, 4, generator=torch.Generator().manual_seed(0)), dim=2
+    )
+    rows = exact_rows(image, text, torch.arange(12.0), [0.5, 4.0])
+    assert {row["at_rho"] for row in rows} == {0.5}
+
+
 def test_hits_are_counted_by_concept():
     """One digit a concept over both directions and all styles."""
     ranks = {"TR": torch.tensor([[0, 1, 0], [0, 0, 4]]), "IR": torch.tensor([[0, 0, 1], [0, 2, 2]])}
