@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from replicate import datasets
+from replicate.datasets import emoji as emoji_module
 from replicate.datasets import load_emoji, load_help_topics, load_kjv
 from replicate.errors import DataError
 
@@ -64,12 +65,52 @@ def test_skin_tones_are_named_and_drawn():
     assert any(" and " in caption and caption.count("skin tone") == 2 for caption in emoji.captions)
 
 
+def test_sheets_of_64_pixels_are_read_where_they_are(tmp_path, monkeypatch):
+    """Cells of 66 pixels: one picture a place, on white; other sides are refused."""
+    from PIL import Image
+
+    side = 62 * 66  # 62 cells each way, as the publisher's
+    for style, colour in (("google", (10, 20, 30, 255)), ("twitter", (200, 100, 0, 255))):
+        sheet = Image.new("RGBA", (side, side))
+        sheet.paste(colour, (0, 0, side, side // 2))  # the upper half; below, transparent
+        sheet.save(tmp_path / f"{style}_64.png", compress_level=1)
+    paths = {f"emoji/{style}_64.png": tmp_path / f"{style}_64.png" for style in ("google", "twitter")}
+    monkeypatch.setattr(emoji_module, "fetch", lambda name: paths.get(name) or datasets.fetch(name))
+    emoji = load_emoji.__wrapped__(64)
+    assert emoji.images.shape == (2, 3786, 64, 64, 3)
+    values = {tuple(pixel) for pixel in emoji.images[1].reshape(-1, 3)[:: 64 * 64 + 1].tolist()}
+    assert values <= {(200, 100, 0), (255, 255, 255)}
+    assert emoji.captions == load_emoji().captions
+    with pytest.raises(ValueError, match="side is 48; there are emoji of 32 and 64 pixels"):
+        load_emoji(48)
+
+
+@pytest.mark.data
+def test_sheets_of_64_pixels_show_what_those_of_32_show():
+    """Shrunk by blocks they are the same drawings, but for the vendor's own filter."""
+    if datasets.verify("emoji/google_64.png").state != "verified":
+        pytest.skip("the sheets of 64 pixels are not at hand")
+    small, large = load_emoji().images.astype(float), load_emoji(64).images
+    shrunk = large.reshape(2, 3786, 32, 2, 32, 2, 3).mean((3, 5))
+    assert np.abs(shrunk - small).mean() < 5
+
+
+def test_missing_sheets_say_how_to_get_them():
+    """They are not embedded, and 32 pixels are."""
+    if datasets.verify("emoji/google_64.png").state == "verified":
+        pytest.skip("the sheets of 64 pixels are at hand")
+    with pytest.raises(datasets.Unavailable, match=r"npm pack emoji-datasource-google@16\.0\.0"):
+        load_emoji(64)
+
+
 def test_they_are_registered_with_their_licences():
     """Redistribution rests on them."""
-    assert {entry for name in ("kjv", "emoji") for entry in datasets.names(name)} == {
+    assert {entry for name in ("kjv", "emoji", "emoji_64") for entry in datasets.names(name)} == {
         "text/kjv.txt.gz",
         "emoji/google_32.png",
         "emoji/twitter_32.png",
+        "emoji/google_64.png",
+        "emoji/twitter_64.png",
         "emoji/emoji.json.gz",
     }
     assert "CC BY 4.0" in datasets.entry("emoji/twitter_32.png").licence

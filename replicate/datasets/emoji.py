@@ -12,8 +12,8 @@ from replicate.datasets._decoding import decoding
 from replicate.datasets.fetch import fetch
 
 STYLES = ("google", "twitter")
-_CELL = 34  # pixels of a cell of the sheet: a 32-pixel image with a border of 1
-_SIDE = 32
+SIDES = (32, 64)  # pixels; sheets of 32 are embedded, those of 64 are not
+_BORDER = 1  # around an image, in its cell of the sheet
 _TONES = {
     "1F3FB": "light skin tone",
     "1F3FC": "medium-light skin tone",
@@ -28,7 +28,7 @@ class Emoji:
     """Concepts with a caption each and a picture in each style.
 
     Args:
-        images: ``(2, n, 32, 32, 3)`` uint8, styles in the order of `STYLES`, on white, read-only.
+        images: ``(2, n, side, side, 3)`` uint8, styles in the order of `STYLES`, on white, read-only.
         captions: n lower-case captions, all different.
         categories: n names such as "Flags" (10 different).
         subcategories: n names such as "country-flag" (99 different, 1 to 259 concepts without skin tones).
@@ -41,17 +41,26 @@ class Emoji:
 
 
 @functools.cache
-def load_emoji() -> Emoji:
+def load_emoji(side: int = 32) -> Emoji:
     """Return 3 786 emoji (1 911 and their 1 875 variants in skin tone), decoded once per process (about 1 s).
 
     A caption is the name, the short names and the skin tones, e.g. "waving hand sign wave medium skin tone".
-    Raises ``DataError`` if a file is corrupt.
+
+    Args:
+        side: pixels, 32 (embedded) or 64 (other sheets of the same publisher: how to get them is in the error).
+
+    Raises:
+        ValueError: another side.
+        Unavailable: the sheets are not at hand.
+        DataError: a file is corrupt.
     """
+    if side not in SIDES:
+        raise ValueError(f"side is {side}; there are emoji of {' and '.join(map(str, SIDES))} pixels")
     path = fetch("emoji/emoji.json.gz")
     with decoding(path, "gzipped JSON"), gzip.open(path, "rt", encoding="utf-8") as file:
         table = json.load(file)
     records = _concepts(table, path)
-    images = np.stack([_pictures(style, [r["cell"] for r in records]) for style in STYLES])
+    images = np.stack([_pictures(style, side, [r["cell"] for r in records]) for style in STYLES])
     images.flags.writeable = False
     names = ("caption", "category", "subcategory")
     return Emoji(images, *(tuple(record[name] for record in records) for name in names))
@@ -74,16 +83,17 @@ def _caption(entry: dict, tones: str) -> str:
     return " ".join(f"{words} {named}".split())
 
 
-def _pictures(style: str, cells: list[tuple[int, int]]) -> np.ndarray:
+def _pictures(style: str, side: int, cells: list[tuple[int, int]]) -> np.ndarray:
     from PIL import Image  # lazy, like all imports here: import time
 
-    path = fetch(f"emoji/{style}_32.png")
+    path = fetch(f"emoji/{style}_{side}.png")
     with decoding(path, "a sheet of pictures"):
         with Image.open(path) as sheet:
             drawn = sheet.convert("RGBA")
         white = Image.new("RGBA", drawn.size, "white")
         pixels = np.asarray(Image.alpha_composite(white, drawn).convert("RGB"))
-        corners = [(x * _CELL + 1, y * _CELL + 1) for x, y in cells]
-        if max(max(corner) for corner in corners) + _SIDE > min(pixels.shape[:2]):
+        cell = side + 2 * _BORDER
+        corners = [(x * cell + _BORDER, y * cell + _BORDER) for x, y in cells]
+        if max(max(corner) for corner in corners) + side > min(pixels.shape[:2]):
             raise ValueError(f"{pixels.shape[1]} x {pixels.shape[0]} pixels are too few for its {len(cells)} pictures")
-        return np.stack([pixels[top : top + _SIDE, left : left + _SIDE] for left, top in corners])
+        return np.stack([pixels[top : top + side, left : left + side] for left, top in corners])

@@ -11,9 +11,11 @@ from torch import Tensor
 from replicate.datasets import load_help_topics, load_kjv
 from replicate.errors import UserError
 
+from .byte_pairs import BytePairs, begins_character
+
 _EMBEDDED = {"kjv": load_kjv, "help topics": load_help_topics}
 _HELD_OUT = 0.1  # of the text, at its end: half calibrates (global temperature, learning rates), half validates
-UNITS = ("characters", "bytes")
+UNITS = ("characters", "bytes", "bpe")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +27,6 @@ class Vocabulary:
     @classmethod
     def of(cls, text: str, unit: str = "characters") -> "Vocabulary":
         """Return the vocabulary of a text; ``ValueError`` if it has fewer than two characters."""
-        if unit not in UNITS:
-            raise ValueError(f"unit is {unit!r}; choose 'characters' or 'bytes'")
         symbols = tuple(sorted(set(text))) if unit == "characters" else None
         if symbols is not None and len(symbols) < 2:
             raise ValueError(f"the text has {len(symbols)} different characters; a language model needs at least 2")
@@ -52,6 +52,13 @@ class Vocabulary:
             return [chr(t) if t < 128 else f"<{t}>" for t in tokens.tolist()]
         return [self.symbols[t] for t in tokens.tolist()]
 
+    @property
+    def lengths(self) -> Tensor | None:
+        """How many characters begin in each token, ``(V,)`` float64; None where every token is one character."""
+        if self.symbols is not None:
+            return None
+        return torch.tensor([begins_character(byte) for byte in range(256)], dtype=torch.float64)
+
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
@@ -60,26 +67,46 @@ class Corpus:
     train: Tensor
     calibration: Tensor
     validation: Tensor
-    vocabulary: Vocabulary
+    vocabulary: Vocabulary | BytePairs
 
     @classmethod
-    def split(cls, text: str, *, unit="characters", vocabulary: Vocabulary | None = None) -> "Corpus":
+    def split(
+        cls, text: str, *, unit="characters", size: int = 0, vocabulary: Vocabulary | BytePairs | None = None
+    ) -> "Corpus":
         """Split a text: first 90 % train, next 5 % calibrate, last 5 % validate.
 
-        ``vocabulary``: of another text, when its model is to read this one. Raises ``ValueError`` for an empty text.
+        Args:
+            text: not empty.
+            unit: what a token is: "characters", "bytes", or "bpe", byte pairs merged in the training part alone.
+            size: of the vocabulary of "bpe".
+            vocabulary: of another text, when its model is to read this one; instead of ``unit`` and ``size``.
+
+        Raises:
+            ValueError: an empty text, an unknown unit, a size without room for pairs.
         """
+        if unit not in UNITS:
+            raise ValueError(f"unit is {unit!r}; choose 'characters', 'bytes' or 'bpe'")
         if not text.strip():
             raise ValueError("the text is empty: give at least some thousand characters")
-        vocabulary = vocabulary or Vocabulary.of(text, unit)
-        tokens = vocabulary.encode(text)
-        first, second = int(len(tokens) * (1 - _HELD_OUT)), int(len(tokens) * (1 - _HELD_OUT / 2))
-        return cls(tokens[:first], tokens[first:second], tokens[second:], vocabulary)
+        if vocabulary is None:
+            vocabulary = BytePairs.of(_cut(text)[0], size) if unit == "bpe" else Vocabulary.of(text, unit)
+        if isinstance(vocabulary, BytePairs):  # no token reaches from one part into the next
+            train, calibration, validation = map(vocabulary.encode, _cut(text))
+        else:
+            train, calibration, validation = _cut(vocabulary.encode(text))
+        return cls(train, calibration, validation, vocabulary)
+
+
+def _cut(sequence):
+    """Return the three parts of a text or of its tokens."""
+    first, second = int(len(sequence) * (1 - _HELD_OUT)), int(len(sequence) * (1 - _HELD_OUT / 2))
+    return sequence[:first], sequence[first:second], sequence[second:]
 
 
 @functools.cache
-def load_corpus(source: str, unit: str) -> Corpus:
+def load_corpus(source: str, unit: str, size: int = 0) -> Corpus:
     """Return the corpus of a source (see `read_text`), read once per process."""
-    return Corpus.split(read_text(source), unit=unit)
+    return Corpus.split(read_text(source), unit=unit, size=size)
 
 
 def read_text(source: str) -> str:

@@ -9,7 +9,7 @@ the order of sums (and TempNet's dropout). A model trained by cross-entropy is k
 import argparse
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import nn
@@ -23,6 +23,9 @@ from .descent import warm_cosine
 from .language import SHAPE, LanguageTrial
 from .lm_training import METHODS
 from .tempnet import TempNet
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 _BETAS = (0.9, 0.95)
 
@@ -79,26 +82,42 @@ def configuration(settings: Mapping[str, Any], method: str, device: str) -> dict
     return {**studies.scratch_configuration(run), "method": method}
 
 
-def main() -> None:
-    """Train, keep the model if it was trained by cross-entropy, and print its scores as JSON."""
-    from lightning_fabric import Fabric  # lazy: only trainings on several devices need it
-
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(description: str | None) -> argparse.ArgumentParser:
+    """Return the arguments that trainings on several devices share."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", default="paper", choices=("smoke", "default", "paper"))
-    parser.add_argument("--method", default="CE", choices=METHODS)
-    parser.add_argument("--text", help="instead of the preset's: kjv, help topics, a file or folder of text")
     parser.add_argument("--seed", type=int, default=0, help="base seed")
     parser.add_argument("--replicate", type=int, default=0)
     parser.add_argument("--devices", default="auto", help="how many, or auto")
     parser.add_argument("--accelerator", default="auto", help="auto, cpu or cuda")
+    return parser
+
+
+def device_kind(options: argparse.Namespace) -> str:
+    """Return "cuda" or "cpu"."""
+    return "cuda" if options.accelerator in ("auto", "cuda") and torch.cuda.is_available() else "cpu"
+
+
+def fabric_of(options: argparse.Namespace, numbers: Literal["32-true", "bf16-mixed"]) -> "Fabric":
+    """Return the fabric of these arguments, to be launched."""
+    from lightning_fabric import Fabric  # lazy: only trainings on several devices need it
+
+    devices = int(options.devices) if options.devices.isdigit() else options.devices
+    return Fabric(accelerator=options.accelerator, devices=devices, precision=numbers)
+
+
+def main() -> None:
+    """Train, keep the model if it was trained by cross-entropy, and print its scores as JSON."""
+    parser = arguments(__doc__)
+    parser.add_argument("--method", default="CE", choices=METHODS)
+    parser.add_argument("--text", help="instead of the preset's: kjv, help topics, a file or folder of text")
     options = parser.parse_args()
     settings: dict[str, Any] = dict(paper.load("tempnet").preset(options.preset).parameters)
     if options.text:
         settings["text"] = options.text
-    devices = int(options.devices) if options.devices.isdigit() else options.devices
-    kind = "cuda" if options.accelerator in ("auto", "cuda") and torch.cuda.is_available() else "cpu"
+    kind = device_kind(options)
     mixed = precision.resolve(settings["precision"], kind) == "bf16"
-    fabric = Fabric(accelerator=options.accelerator, devices=devices, precision="bf16-mixed" if mixed else "32-true")
+    fabric = fabric_of(options, "bf16-mixed" if mixed else "32-true")
     fabric.launch()
     config = configuration(settings, options.method, kind)
     trial = LanguageTrial(config, Seed(options.seed, options.replicate), str(fabric.device))

@@ -15,6 +15,7 @@ from .temperature_solver import exact_temperature
 
 GREY = "0.6"
 EVALUATIONS = {"1": GREY, "global": ORANGE, "TempNet": BLUE, "exact": RED}
+_PLACES = 48  # of a passage
 _LABELS = {"1": "tau = 1", "global": "best global tau", "TempNet": "TempNet's tau", "exact": "exact tau*"}
 
 
@@ -89,28 +90,27 @@ def scatter(frame: pd.DataFrame, target: float) -> Figure | None:
 
 
 def passage(frame: pd.DataFrame) -> Figure | None:
-    """Draw a passage as coloured tokens (by the tau of the one being predicted) over bars of tau, tau* and entropy."""
+    """Draw a passage as coloured tokens (by the tau of the one being predicted) over bars of tau, tau* and entropy.
+
+    Its first 48 places; tokens of several characters stand upright.
+    """
     if frame.empty:
         return None
     rows = where(frame, part="passage")
+    rows = rows[rows["place"] < _PLACES]
     wide = rows.pivot(index="place", columns="metric", values="value")
     names = rows.drop_duplicates("place").set_index("place").sort_index()[["read", "predicted"]].map(_visible)
-    figure, (top, bottom) = plt.subplots(2, 1, figsize=(12, 4.2), sharex=True, height_ratios=(1, 2.2))
+    upright = bool((names.map(len) > 1).any(axis=None))
+    size, ratios = ((12, 6.2), (2, 2.2)) if upright else ((12, 4.2), (1, 2.2))
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=size, sharex=True, height_ratios=ratios)
+    read, predicted = (0.75, 0.25) if upright else (0.68, 0.3)
+    written = {"ha": "center", "va": "center", "family": "monospace", "rotation": 90 if upright else 0}
     colours = plt.get_cmap("coolwarm")(plt.Normalize(wide["tau"].min(), wide["tau"].max())(wide["tau"]))
     for place, colour in zip(wide.index, colours, strict=True):
         top.axvspan(place - 0.5, place + 0.5, 0, 1, color=colour, alpha=0.8, linewidth=0)
-        top.text(
-            place,
-            0.68,
-            names.loc[place, "read"],
-            ha="center",
-            va="center",
-            fontsize=8,
-            color="0.35",
-            family="monospace",
-        )
-        top.text(place, 0.3, names.loc[place, "predicted"], ha="center", va="center", fontsize=11, family="monospace")
-    top.set(ylim=(0, 1), yticks=[0.3, 0.68], yticklabels=["predicted next", "just read"])
+        top.text(place, read, names.loc[place, "read"], fontsize=8, color="0.35", **written)
+        top.text(place, predicted, names.loc[place, "predicted"], fontsize=9 if upright else 11, **written)
+    top.set(ylim=(0, 1), yticks=[predicted, read], yticklabels=["predicted next", "just read"])
     bottom.bar(wide.index, wide["tau"], 0.8, color=BLUE, alpha=0.6, label="TempNet's tau")
     bottom.plot(wide.index, wide["tau*"], "_", color=RED, markersize=8, label="exact tau*")
     bottom.plot(
@@ -122,7 +122,7 @@ def passage(frame: pd.DataFrame) -> Figure | None:
 
 
 def _visible(token: str) -> str:
-    return {" ": "␣", "\n": "¶"}.get(token, token)
+    return token.replace(" ", "␣").replace("\n", "¶")
 
 
 def tradeoff(frame: pd.DataFrame) -> Figure | None:

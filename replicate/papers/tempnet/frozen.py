@@ -18,7 +18,7 @@ def frozen_rows(trial: LanguageTrial, model: nn.Module, tempnet: TempNet, corpus
     tuned = best_global_temperature(*trial.logits(model, corpus.calibration, windows=trial.config["windows"] // 2))
     logits, targets = trial.logits(model, corpus.validation)
     temperatures = trial.temperatures(logits, tempnet, tuned)
-    rows = evaluation_rows(logits, targets, temperatures)
+    rows = evaluation_rows(logits, targets, temperatures, trial.vocabulary.lengths)
     plain = negative_log_likelihood(logits, targets, 1.0)
     right = logits.argmax(1) == targets
     for name in ("TempNet", "exact"):
@@ -35,6 +35,7 @@ def frozen_rows(trial: LanguageTrial, model: nn.Module, tempnet: TempNet, corpus
                 "n": len(v),
             }
             for metric, v in named.items()
+            if len(v)  # a model may be right nowhere
         ]
     return [{"trained_on": "own", **row} for row in rows]
 

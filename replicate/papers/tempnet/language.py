@@ -14,6 +14,7 @@ from replicate.checkpoint import Checkpoint, code_ingredients
 from replicate.precision import autocast
 from replicate.seeds import Seed
 
+from .byte_pairs import BytePairs
 from .corpora import Corpus, Vocabulary, load_corpus, read_text
 from .descent import Progress
 from .dro import rho_for_entropy
@@ -27,6 +28,7 @@ Rows = list[dict[str, Any]]
 SHAPE = (
     "text",
     "unit",
+    "vocabulary",
     "width",
     "depth",
     "heads",
@@ -49,7 +51,8 @@ def fingerprint_of(text: str) -> str:
 class LanguageTrial:
     """A training of a language model and what its temperatures do.
 
-    ``config``: text, unit, width, depth, heads, context, batch, steps, rate, precision, checkpoint_every (the model);
+    ``config``: text, unit, vocabulary (number of tokens of the unit bpe), width, depth, heads, context, batch, steps,
+    rate, precision, checkpoint_every (the model);
     method, target (entropy in nats), tau_min, tau_max, tempnet_rate (the temperature); windows, skip (evaluation).
     Start weights, data order and dropout are named by purpose, not by method, so that methods are compared in pairs.
     """
@@ -61,10 +64,10 @@ class LanguageTrial:
     @cached_property
     def corpus(self) -> Corpus:
         """The text the model is trained on."""
-        return load_corpus(self.config["text"], self.config["unit"])
+        return load_corpus(self.config["text"], self.config["unit"], self.config["vocabulary"])
 
     @property
-    def vocabulary(self) -> Vocabulary:
+    def vocabulary(self) -> Vocabulary | BytePairs:
         """The tokens of the model."""
         return self.corpus.vocabulary
 
@@ -126,7 +129,7 @@ class LanguageTrial:
         corpus = corpus or self.corpus
         tuned = best_global_temperature(*self.logits(model, corpus.calibration, windows=self.config["windows"] // 2))
         logits, targets = self.logits(model, corpus.validation)
-        return evaluation_rows(logits, targets, self.temperatures(logits, tempnet, tuned))
+        return evaluation_rows(logits, targets, self.temperatures(logits, tempnet, tuned), self.vocabulary.lengths)
 
     def temperatures(self, logits: Tensor, tempnet: TempNet | None, tuned: float) -> dict[str, Tensor | float]:
         """Return tau of each row by evaluation."""
@@ -150,13 +153,23 @@ def predicted(tempnet: nn.Module, logits: Tensor) -> Tensor:
     return tempnet.eval()(logits).float()
 
 
-def evaluation_rows(logits: Tensor, targets: Tensor, temperatures: Mapping[str, Tensor | float]) -> Rows:
-    """Return scores at each temperature, and how temperatures go with the entropy at tau = 1 and with tau*."""
+def evaluation_rows(
+    logits: Tensor, targets: Tensor, temperatures: Mapping[str, Tensor | float], lengths: Tensor | None = None
+) -> Rows:
+    """Return scores at each temperature, and how temperatures go with the entropy at tau = 1 and with tau*.
+
+    With ``lengths``, the characters of each token of the vocabulary ``(V,)``, the likelihood is also given per
+    character, which compares models that cut a text into other tokens.
+    """
     rows, n = [], len(targets)
+    characters = None if lengths is None else float(lengths.to(targets.device)[targets].sum())
     plain = entropy(logits)
     for name, tau in temperatures.items():
         at = {"evaluation": name, "split": "validation", "n": n}
-        rows += [{**at, "metric": metric, "value": value} for metric, value in scores(logits, targets, tau).items()]
+        found = scores(logits, targets, tau)
+        if characters is not None:
+            found["NLL per character"] = found["NLL"] * n / characters
+        rows += [{**at, "metric": metric, "value": value} for metric, value in found.items()]
         values = {"mean tau": float(torch.as_tensor(tau).double().mean())}
         if isinstance(tau, Tensor):
             values["Spearman(tau, entropy)"] = rank_correlation(tau, plain)

@@ -30,14 +30,17 @@ def as_a_library() -> pd.DataFrame:
 
 
 def two_by_four(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return mean validation NLL by training method (rows) and evaluation (columns)."""
+    """Return mean validation NLL by training method (rows) and evaluation (columns): a token's, then a character's."""
     if frame.empty:
         return frame
-    rows = where(frame, metric="NLL")
-    wide = rows.pivot_table(index="method", columns="evaluation", values="value", aggfunc="mean")
-    return wide.reindex([m for m in LADDER if m in wide.index])[
-        [e for e in ("1", "global", "TempNet", "exact") if e in wide]
-    ]
+    order = ["1", "global", "TempNet", "exact"]
+    blocks = {}
+    for metric, name in (("NLL", "{}"), ("NLL per character", "{}, a character")):
+        rows = where(frame, metric=metric)
+        wide = rows.pivot_table(index="method", columns="evaluation", values="value", aggfunc="mean")
+        blocks[metric] = wide[[e for e in order if e in wide]].rename(columns=name.format)
+    wide = pd.concat(blocks.values(), axis=1)
+    return wide.reindex([m for m in LADDER if m in wide.index])
 
 
 def differences(frame: pd.DataFrame, baseline: str = "CE") -> pd.DataFrame:

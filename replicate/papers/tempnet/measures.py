@@ -13,8 +13,9 @@ LADDER = ("CE", "DRO", "TempNet", "DRO + TempNet")  # from the worst to the best
 CONTRASTIVE = ("CLIP", "SogCLR", "iSogCLR", "TempNet")
 OWN = {"CE": "1", "DRO": "exact", "TempNet": "TempNet", "DRO + TempNet": "TempNet"}  # the temperature trained with
 _SETTINGS = [  # said by the manifest or paper.toml
-    *("paper", "experiment", "status", "text", "text_hash", "unit", "width", "depth", "heads", "context", "batch"),
+    *("paper", "experiment", "status", "text", "text_hash", "unit", "vocabulary", "width", "depth", "heads", "context"),
     *(
+        "batch",
         "steps",
         "checkpoint_every",
         "windows",

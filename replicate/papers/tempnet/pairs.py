@@ -76,14 +76,15 @@ def load_pairs(source: str, side: int) -> Pairs:
 
 
 def _emoji(side: int) -> Pairs:
-    data = load_emoji()
-    if 32 % side:
-        raise ValueError(f"side is {side}; emoji of 32 pixels shrink to 32, 16 or 8")
+    if 64 % side:
+        raise ValueError(f"side is {side}; emoji have 64 or 32 pixels and shrink to 16 or 8")
+    data = load_emoji(max(side, 32))
     images = torch.from_numpy(data.images.transpose(0, 1, 4, 2, 3).copy())
-    block = 32 // side
-    shrunk = images.unflatten(4, (side, block)).unflatten(3, (side, block)).float().mean((4, 6)).round().to(torch.uint8)
+    if (block := max(side, 32) // side) > 1:
+        blocks = images.unflatten(4, (side, block)).unflatten(3, (side, block))
+        images = blocks.float().mean((4, 6)).round().to(torch.uint8)
     texts, words = encode(data.captions)
-    return Pairs(shrunk, texts, data.subcategories, data.captions, words)
+    return Pairs(images, texts, data.subcategories, data.captions, words)
 
 
 def _digits() -> Pairs:

@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from replicate import precision
-from replicate.datasets import Unavailable
+from replicate.datasets import Unavailable, load_emoji
 from replicate.datasets.cifar10 import CANONICAL, load_cifar10
+from replicate.errors import UserError
 from replicate.sweep import grid
 
 from . import experiments as ex
@@ -98,7 +99,7 @@ def verses(run) -> pd.DataFrame:
 
 def tower_tuning(run) -> pd.DataFrame:
     """Train every method with each of its settings on one replicate, scored on the tuning concepts."""
-    base = {**_towers(run), "tuning": True}
+    base = {**towers_configuration(run), "tuning": True}
     names = [*METHODS, *(SCHEDULED if run.settings.scheduled else ())]
     configs = [{**base, "method": name, **setting} for name in names for setting in SETTINGS[name]]
     return run.units(ex.tower_tuning, [(config, TUNING) for config in configs])
@@ -106,7 +107,7 @@ def tower_tuning(run) -> pd.DataFrame:
 
 def contrastive(run, tuned: pd.DataFrame) -> pd.DataFrame:
     """Train every method with its best setting on new replicates, scored on the test concepts."""
-    base = {**_towers(run), "tuning": False}
+    base = {**towers_configuration(run), "tuning": False}
     configs = [{**base, "method": name, **setting} for name, setting in chosen(tuned).items()]
     return run.sweep(ex.contrastive, configs, replicates=run.settings.pair_seeds)
 
@@ -141,7 +142,7 @@ def _language(run) -> dict[str, Any]:
     shape = {"width": s.lm_width, "depth": s.lm_depth, "heads": s.lm_heads, "context": s.lm_context}
     amount = {"batch": s.lm_batch, "steps": s.lm_steps, "checkpoint_every": s.checkpoint_every}
     scored = {"windows": s.lm_windows, "skip": s.lm_context // 3}
-    text = {"text": s.text, "text_hash": _hash(s.text), "unit": s.token_unit}
+    text = {"text": s.text, "text_hash": _hash(s.text), "unit": s.token_unit, "vocabulary": s.vocabulary}
     return {**text, **shape, **amount, **scored, "precision": precision.resolve(s.precision, run.device)}
 
 
@@ -157,8 +158,11 @@ def _frozen(run) -> dict[str, Any]:
     return {**_language(run), **bounds, **kind, **amount, "rate": s.lm_rate, "frozen_windows": s.frozen_windows}
 
 
-def _towers(run) -> dict[str, Any]:
+def towers_configuration(run) -> dict[str, Any]:
+    """Return the configuration of two towers, but for method and tuning."""
     s = run.settings
+    if s.pairs == "emoji" and s.side > 32:
+        _check_sheets(s.side)
     data = {"pairs": s.pairs, "pairs_hash": _folder_hash(s.pairs), "side": s.side, "roll": s.roll}
     shape = {"towers": s.towers, "width": s.tower_width, "dim": s.tower_dim}
     amount = {"batch": s.pair_batch, "epochs": s.epochs, "rate": s.pair_rate}
@@ -169,6 +173,16 @@ def _towers(run) -> dict[str, Any]:
         "precision": precision.resolve(s.precision, run.device),
     }
     return {**data, **shape, **amount, **knobs, **fixed}
+
+
+def _check_sheets(side: int) -> None:
+    """Raise ``UserError`` before any unit starts if emoji of this many pixels, which are not embedded, are missing."""
+    try:
+        load_emoji(side)
+    except Unavailable as error:
+        raise UserError(
+            f"emoji of {side} pixels are not at hand: give -p side=32, which are embedded, or get the sheets ({error})"
+        ) from None
 
 
 def _hash(source: str) -> str:

@@ -1,5 +1,6 @@
 """What temperatures two towers ended with: by anchor, by the size of its subcategory, beside the exact tau*."""
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -42,13 +43,16 @@ def temperature_rows(trial: ContrastiveTrial, towers: TwoTowers, rules: dict[str
 
 
 def exact_rows(image: Tensor, text: Tensor, sizes: Tensor, rhos: list[float]) -> Rows:
-    """Return the rank correlation of the exact tau* of image anchors with the size of their group, over rho."""
+    """Return the rank correlation of the exact tau* of image anchors with the size of their group, over rho.
+
+    A rho of log n or more, n candidates, has no optimum: it is left out, as with a handful of the user's own pairs.
+    """
     chosen = torch.linspace(0, len(text) - 1, min(_ANCHORS, len(text))).long().to(text.device)
     similarity = image[chosen] @ text[chosen].T
     h = differences(similarity)
     others = h[torch.isfinite(h)].reshape(len(h), -1)
     rows = []
-    for rho in rhos:
+    for rho in [rho for rho in rhos if rho < math.log(others.shape[1])]:
         best = exact_temperature(others.double(), rho)
         for metric, value in (
             ("Spearman(tau*, group size)", rank_correlation(best, sizes[chosen])),

@@ -8,7 +8,8 @@ from replicate.errors import nearest
 
 from .pairs import PADDING, Pairs
 
-TOWERS = ("small", "resnet50")
+TOWERS = ("small", "resnet18", "resnet50")
+_BLOCKS = {"resnet18": 2, "resnet50": 4}  # of the text transformer beside it
 
 
 class TwoTowers(nn.Module):
@@ -60,8 +61,8 @@ def build_towers(kind: str, pairs: Pairs, *, dim: int, width: int, generator: to
     """Return untrained towers for these pairs; start weights come from the generator.
 
     ``kind``: "small" (three strided convolutions of ``width``, 2 and 4 ``width`` channels and the mean of word vectors;
-    small networks on numbers for texts that are no words), or "resnet50" (torchvision, from scratch, and a transformer
-    of ``width`` with 4 blocks).
+    small networks on numbers for texts that are no words), "resnet18" or "resnet50" (torchvision, from scratch, and a
+    transformer of ``width``, a multiple of 64, with 2 or 4 blocks).
     """
     if kind not in TOWERS:
         raise ValueError(f"unknown towers {kind!r}; {nearest(kind, TOWERS)}")
@@ -74,10 +75,12 @@ def build_towers(kind: str, pairs: Pairs, *, dim: int, width: int, generator: to
     elif kind == "small":
         image, text = _convolutions(channels, height, width, dim), _MeanOfWords(pairs.words, dim, dim)
     else:
-        from torchvision.models import resnet50  # lazy: a slow import
+        from torchvision.models import get_model  # lazy: a slow import
 
-        image = resnet50(weights=None, num_classes=dim)
-        text = _TextTransformer(pairs.words, pairs.texts.shape[1], width, 4, dim)
+        if width % 64:
+            raise ValueError(f"width is {width}; the text transformer's heads have 64 each: give a multiple of it")
+        image = get_model(kind, weights=None, num_classes=dim)
+        text = _TextTransformer(pairs.words, pairs.texts.shape[1], width, _BLOCKS[kind], dim)
     towers = TwoTowers(image, text)
     start_weights(towers, generator)
     return towers

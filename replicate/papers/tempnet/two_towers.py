@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +18,13 @@ from .contrastive import MovingAverage, anchor_loss, clip_loss, differences, log
 from .descent import Part, Progress, descend, warm_cosine
 from .pairs import Pairs, SplitPairs, load_pairs
 from .retrieval import CUTS, recall, retrieval_ranks
+from .shared_batches import Share
 from .temperatures import FixedTemperature, GlobalTemperature, IndividualTemperatures, LearnedTemperature
 from .tempnet import ContrastiveTempNet
 from .towers import TwoTowers, build_towers
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 METHODS = ("CLIP", "CLIP, learnable tau", "SogCLR", "iSogCLR", "RGCL-g", "TempNet")
 SCHEDULED = ("CLIP, cosine tau", "SogCLR, cosine gamma")  # later work's two-line baselines
@@ -55,17 +59,21 @@ class ContrastiveTrial:
         pairs = load_pairs(self.config["pairs"], self.config["side"]).to(self.device)
         return SplitPairs.of(pairs, Seed(self.seed.base, 0).rng("split"), tuning=self.config["tuning"])
 
-    def run(self) -> tuple[TwoTowers, dict[str, Any]]:
-        """Train; return the towers and the temperature rule of each direction."""
-        c, pairs = self.config, self.data.train
+    def run(self, fabric: "Fabric | None" = None) -> tuple[TwoTowers, dict[str, Any]]:
+        """Train; return the towers and the temperature rule of each direction.
+
+        With a launched ``fabric`` every process embeds its share of each batch (`Share`): losses and steps are those of
+        one process up to the order of sums. Temperatures and moving averages are computed alike everywhere.
+        """
+        c, pairs, share = self.config, self.data.train, Share(self.config["batch"], fabric)
         towers = build_towers(
             c["towers"], pairs, dim=c["dim"], width=c["width"], generator=self.seed.torch("weights")
         ).to(self.device)
         batches = self._batches(len(pairs.texts) * len(pairs.images))
         if c["method"] == "CLIP, learnable tau":
-            return towers, self._train_learnable(towers, pairs, batches)
+            return towers, self._train_learnable(towers, pairs, batches, share)
         rules = {direction: self._rule(direction, len(pairs.texts) * len(pairs.images)) for direction in DIRECTIONS}
-        self._train_global(towers, pairs, batches, rules)
+        self._train_global(towers, pairs, batches, rules, share)
         return towers, rules
 
     def _batches(self, samples: int) -> list[Tensor]:
@@ -76,18 +84,22 @@ class ContrastiveTrial:
         orders = [torch.randperm(samples, generator=generator) for _ in range(c["epochs"])]
         return [part for order in orders for part in order.split(c["batch"]) if len(part) == c["batch"]]
 
-    def _embedder(self, towers: TwoTowers, pairs: Pairs, batches: list[Tensor], generator: torch.Generator):
+    def _embedder(
+        self, towers: TwoTowers, pairs: Pairs, batches: list[Tensor], generator: torch.Generator, share: Share
+    ):
         """Return a function of the step: indices and embeddings of its batch, augmented by rolls of a few pixels."""
-        n, roll = len(pairs.texts), self.config["roll"]
+        n, roll, called = len(pairs.texts), self.config["roll"], share.towers(towers)
 
         def embed(step: int) -> tuple[Tensor, Tensor, Tensor]:
             index = batches[step].to(self.device)
-            images = pairs.images[index // n, index % n]
+            mine = share.mine(index)
+            images = pairs.images[mine // n, mine % n]
             if roll:
                 dy, dx = torch.randint(-roll, roll + 1, (2,), generator=generator).tolist()
                 images = torch.roll(images, (dy, dx), (-2, -1))
             with autocast(self.config["precision"], self.device):
-                return index, *towers(images, pairs.texts[index % n])
+                image, text = called(images, pairs.texts[mine % n])
+            return index, share.everyone(image), share.everyone(text)
 
         return embed
 
@@ -95,11 +107,11 @@ class ContrastiveTrial:
         optimizer = torch.optim.AdamW(parameters, lr=self.config["rate"], weight_decay=0.02)
         return Part(optimizer, warm_cosine(steps, warm_up=max(1, steps // 10), floor=0.01))
 
-    def _train_learnable(self, towers: TwoTowers, pairs: Pairs, batches: list[Tensor]) -> dict[str, Any]:
+    def _train_learnable(self, towers: TwoTowers, pairs: Pairs, batches: list[Tensor], share: Share) -> dict[str, Any]:
         """Train with CLIP's own loss and its learnable scale exp(s) <= 100."""
         log_scale = nn.Parameter(torch.tensor(-math.log(self.config["tau"]), device=self.device))
         augmentation = self.seed.torch("augmentation")
-        embed = self._embedder(towers, pairs, batches, augmentation)
+        embed = self._embedder(towers, pairs, batches, augmentation, share)
 
         def loss(step: int) -> Tensor:
             _, image, text = embed(step)
@@ -107,14 +119,14 @@ class ContrastiveTrial:
 
         towers.train()
         part = self._part([*towers.parameters(), log_scale], len(batches))
-        self._descend(loss, part, len(batches), [towers, nn.ParameterList([log_scale])], [augmentation])
+        self._descend(loss, part, len(batches), [towers, nn.ParameterList([log_scale])], [augmentation], share)
         rule = FixedTemperature(max(1 / _LARGEST_SCALE, math.exp(-log_scale.item())))
         return dict.fromkeys(DIRECTIONS, rule)
 
-    def _train_global(self, towers: TwoTowers, pairs: Pairs, batches: list[Tensor], rules: dict) -> None:
+    def _train_global(self, towers: TwoTowers, pairs: Pairs, batches: list[Tensor], rules: dict, share: Share) -> None:
         """Train with the mini-batch loss of CLIP at a fixed tau, or with the global losses."""
         c, augmentation = self.config, self.seed.torch("augmentation")
-        embed = self._embedder(towers, pairs, batches, augmentation)
+        embed = self._embedder(towers, pairs, batches, augmentation, share)
         samples = len(pairs.texts) * len(pairs.images)
         averages = {d: MovingAverage(samples, c["gamma"], device=self.device) for d in DIRECTIONS}
         rho = c["rho"] if c["method"] in ("iSogCLR", "RGCL-g", "TempNet") else 0.0
@@ -145,21 +157,22 @@ class ContrastiveTrial:
             rule.model.generator for rule in rules.values() if hasattr(getattr(rule, "model", None), "generator")
         ]
         stateful = [towers, *averages.values(), *rules.values()]
-        self._descend(
-            loss, self._part(towers.parameters(), len(batches)), len(batches), stateful, [augmentation, *dropout]
-        )
+        part, generators = self._part(towers.parameters(), len(batches)), [augmentation, *dropout]
+        self._descend(loss, part, len(batches), stateful, generators, share)
 
-    def _descend(self, loss, part: Part, steps: int, stateful: list, generators: list[torch.Generator]) -> None:
-        """Take the steps, from a checkpoint on where there is one."""
-        every = self.config["checkpoint_every"]
-        progress = Progress(self._checkpoint() if every else None, every)
+    def _descend(self, loss, part: Part, steps: int, stateful: list, generators: list, share: Share) -> None:
+        """Take the steps, from a checkpoint on where there is one; of several processes the first writes it."""
+        every, first_process = self.config["checkpoint_every"], share.rank == 0
+        progress = Progress(self._checkpoint() if every else None, every if first_process else 0)
         first = progress.resume([*stateful, part.optimizer], generators, [])
+        share.wait()  # until all have read the file
         descend(loss, [part], range(first, steps), after=progress.passed)
-        progress.finished()
+        if first_process:
+            progress.finished()
 
     def _checkpoint(self) -> Checkpoint:
         seed = [self.seed.base, self.seed.replicate]
-        named = {"config": dict(self.config), "seed": seed, "device": self.device}
+        named = {"config": dict(self.config), "seed": seed, "device": torch.device(self.device).type}
         return Checkpoint.of("tempnet", {**code_ingredients(__name__), **named})
 
     def _rule(self, direction: str, samples: int):

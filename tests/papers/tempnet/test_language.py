@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from replicate.datasets import load_kjv
 from replicate.papers.tempnet import TempNet, exact_temperature, rho_for_entropy
+from replicate.papers.tempnet.corpora import Corpus, Vocabulary
 from replicate.papers.tempnet.descent import warm_cosine
 from replicate.papers.tempnet.frozen import answer_ranks
 from replicate.papers.tempnet.language import LanguageTrial, evaluation_rows, fit_on_frozen, predicted
@@ -22,7 +24,8 @@ from replicate.papers.tempnet.lm_training import Objective, train_on_frozen
 from replicate.seeds import Seed
 
 TINY = {
-    **{"text": "help topics", "text_hash": "", "unit": "characters", "precision": "fp32", "checkpoint_every": 0},
+    **{"text": "help topics", "text_hash": "", "unit": "characters", "vocabulary": 0},
+    **{"precision": "fp32", "checkpoint_every": 0},
     **{"width": 16, "depth": 1, "heads": 2, "context": 16, "batch": 8, "steps": 30, "rate": 3e-3},
     **{"target": 1.5, "tau_min": 0.2, "tau_max": 3.0, "tempnet_rate": 1e-3, "windows": 40, "skip": 4},
     **{"frozen_steps": 150, "frozen_batch": 128, "frozen_rate": 2e-2, "frozen_windows": 60, "equivariant": False},
@@ -250,6 +253,31 @@ def test_entropy_and_rank_correlation():
     assert rank_correlation(x, x**3) == pytest.approx(1)
     assert rank_correlation(x, -x) == pytest.approx(-1)
     assert rank_correlation(torch.ones(10), x) == 0
+
+
+def test_pairs_train_and_score_by_token_and_by_character():
+    """The preset paper's tokens: a token's likelihood over the characters in it, on its own text and on another."""
+    changes = {"unit": "bpe", "vocabulary": 400, "target": 3.0, "steps": 10}
+    trial, model, tempnet, _ = _trained("DRO + TempNet", **changes)
+    assert _value(trial.evaluate(model, tempnet), "NLL per character", "1") > 0
+    text = load_kjv()[:100_000].encode("ascii", "ignore").decode()  # a character is a byte
+    other = Corpus.split(text, vocabulary=trial.vocabulary)
+    rows = trial.evaluate(model, tempnet, other)
+    _, targets = trial.logits(model, other.validation)
+    per_token = len(targets) / len("".join(trial.vocabulary.decode(targets)))
+    for evaluation in ("1", "global", "TempNet", "exact"):
+        by_character = _value(rows, "NLL per character", evaluation)
+        assert by_character == pytest.approx(_value(rows, "NLL", evaluation) * per_token)
+    assert trial.objective.rho == pytest.approx(math.log(400) - 3)
+
+
+def test_a_models_bytes_are_compared_by_character():
+    """Two bytes of an e with an accent are one character; with characters there is nothing to convert."""
+    vocabulary = Vocabulary.of("", "bytes")
+    rows = evaluation_rows(torch.zeros(3, 256), vocabulary.encode("aé"), {"1": 1.0}, vocabulary.lengths)
+    assert _value(rows, "NLL per character", "1") == pytest.approx(1.5 * math.log(256))
+    plain = evaluation_rows(torch.zeros(2, 2), torch.tensor([0, 1]), {"1": 1.0}, Vocabulary.of("ab").lengths)
+    assert "NLL per character" not in {row["metric"] for row in plain}
 
 
 def test_evaluations_are_kept_apart():

@@ -192,6 +192,21 @@ def test_passage_figure_shows_white_space_and_both_tokens():
     ]
     top, _ = figures.passage(pd.DataFrame(rows)).axes
     assert [text.get_text() for text in top.texts] == ["a", "␣", "␣", "¶", "¶", "b"]
+    assert {text.get_rotation() for text in top.texts} == {0}
+
+
+def test_passage_of_long_tokens_stands_upright_and_ends_at_48():
+    """Side by side they would cover each other."""
+    rows = [
+        {"part": "passage", "place": i, "read": " the", "predicted": " end\n", "metric": m, "value": 0.5 + i}
+        for i in range(60)
+        for m in ("tau", "tau*", "entropy")
+    ]
+    top, bottom = figures.passage(pd.DataFrame(rows)).axes
+    assert len(top.texts) == 2 * 48
+    assert {text.get_text() for text in top.texts} == {"␣the", "␣end¶"}
+    assert {text.get_rotation() for text in top.texts} == {90}
+    assert bottom.get_xlim()[1] == 47.5
 
 
 def test_extremes_show_the_smallest_first():

@@ -74,9 +74,9 @@ def test_one_character_is_refused():
 
 
 def test_unknown_unit_is_refused():
-    """And the two there are named."""
-    with pytest.raises(ValueError, match="unit is 'words'; choose 'characters' or 'bytes'"):
-        Vocabulary.of("ab", "words")
+    """And those there are named."""
+    with pytest.raises(ValueError, match="unit is 'words'; choose 'characters', 'bytes' or 'bpe'"):
+        Corpus.split("ab", unit="words")
 
 
 def test_own_texts_are_read(tmp_path):

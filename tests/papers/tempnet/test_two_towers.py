@@ -84,14 +84,23 @@ def test_emoji_towers_and_padding():
     assert torch.allclose(towers.text(pairs.texts), towers.text(longer), atol=1e-6)
 
 
-def test_large_towers_build_and_embed():
-    """The preset paper's ResNet-50 and text transformer, on two pairs."""
+@pytest.mark.parametrize(("kind", "blocks"), [("resnet18", 2), ("resnet50", 4)])
+def test_large_towers_build_and_embed(kind, blocks):
+    """A residual network and a text transformer, on two pairs."""
     pairs = load_pairs("emoji", 32).take(torch.arange(2))
-    towers = build_towers("resnet50", pairs, dim=16, width=64, generator=torch.Generator().manual_seed(0)).eval()
+    towers = build_towers(kind, pairs, dim=16, width=64, generator=torch.Generator().manual_seed(0)).eval()
     with torch.no_grad():
         image, text = towers(pairs.images[0], pairs.texts)
     assert image.shape == text.shape == (2, 16)
     assert torch.isfinite(image).all()
+    assert len(towers.text.blocks.layers) == blocks
+
+
+def test_width_of_a_text_transformer():
+    """Its heads have 64 each."""
+    pairs = load_pairs("emoji", 32).take(torch.arange(2))
+    with pytest.raises(ValueError, match="width is 100; the text transformer's heads have 64 each"):
+        build_towers("resnet18", pairs, dim=16, width=100, generator=torch.Generator())
 
 
 def test_exact_temperatures_of_near_duplicates():
@@ -101,6 +110,15 @@ def test_exact_temperatures_of_near_duplicates():
     rows = exact_rows(image, text, torch.arange(60.0), [0.1, 1.0])
     means = _metric(rows, "mean tau*")
     assert means[0] > means[1] > 0
+
+
+def test_few_pairs_have_no_optimum_for_a_large_rho():
+    """Twelve pairs of the user's own: rho = 4 is more than log 11."""
+    image, text = torch.nn.functional.normalize(
+        torch.randn(2, 12, 4, generator=torch.Generator().manual_seed(0)), dim=2
+    )
+    rows = exact_rows(image, text, torch.arange(12.0), [0.5, 4.0])
+    assert {row["at_rho"] for row in rows} == {0.5}
 
 
 def test_hits_are_counted_by_concept():
