@@ -19,5 +19,5 @@ def decoding(where: object, what: str) -> Iterator[None]:
     except DataError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]  # NumPy quotes a whole header
         raise DataError(f"{where} cannot be read as {what} ({reason}); fetch it again") from None
