@@ -5,11 +5,16 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import hypothesis
 import pandas as pd
 import pytest
 
 from replicate import atomic, claims, manifest, paper
 from replicate.measurement import Measurement
+
+# a busy machine is slow, not wrong
+hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("suite")
 
 
 def pytest_runtest_setup(item):

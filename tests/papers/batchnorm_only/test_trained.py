@@ -42,20 +42,23 @@ def test_masked_weights_stay_the_same_bits(tiny, condition):
 
 
 def test_a_killed_training_resumes_to_the_same_bits(tiny, tmp_path, monkeypatch):
-    """What an epoch draws must depend on the epoch alone, and the optimiser's momentum must be kept."""
-    whole = train_network({**tiny, "epochs": 4}, SEED)
+    """What an epoch draws must depend on the epoch alone, and the optimiser's momentum must be kept.
+
+    Five epochs: a shorter training is not tested, hence here not killed, before its end.
+    """
+    whole = train_network({**tiny, "epochs": 5}, SEED)
     monkeypatch.setenv("REPLICATE_CACHE", str(tmp_path / "units"))
     monkeypatch.setattr(trained, "KEPT_FROM", 1)
     with monkeypatch.context() as patch:
         patch.setattr(trained, "accuracy", _die_at(3))
         with pytest.raises(KeyboardInterrupt):
-            train_network({**tiny, "epochs": 4}, SEED)
+            train_network({**tiny, "epochs": 5}, SEED)
     assert len(list((tmp_path / "checkpoints" / "batchnorm_only").glob("*.pt"))) == 1
-    resumed = train_network({**tiny, "epochs": 4}, SEED)
+    resumed = train_network({**tiny, "epochs": 5}, SEED)
     assert resumed.history == whole.history
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, resumed.model.state_dict()[name]), name
-    again = train_network({**tiny, "epochs": 4}, SEED)
+    again = train_network({**tiny, "epochs": 5}, SEED)
     assert again.history == whole.history
 
 

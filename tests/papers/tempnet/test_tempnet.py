@@ -156,6 +156,7 @@ def test_it_is_a_drop_in_after_any_model():
     generator = torch.Generator().manual_seed(0)
     model = nn.Linear(8, 50)
     nn.init.normal_(model.weight, generator=generator)
+    nn.init.zeros_(model.bias)  # not of the global stream, which other tests move
     net = TempNet(50, hidden=64, dropout=0.0, tau_min=0.01, tau_max=2.0, generator=generator)
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
     x, y = torch.randn(3, 20, 8, generator=generator), torch.randint(50, (3, 20), generator=generator)
