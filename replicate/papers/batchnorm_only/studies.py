@@ -115,13 +115,16 @@ def networks(run) -> pd.DataFrame:
     s = run.settings
     configs = [base(run, condition=name) for name in [*s.conditions, *s.controls]]
     configs += [base(run, condition="all_but_bn", norm_init=name) for name in s.affine_inits]
-    configs += [base(run, depth=d, condition=name) for d in s.depths for name in s.depth_conditions]
     configs += [base(run, depth=s.width_depth, width=w, condition=n) for w in s.widths for n in s.width_conditions]
     configs += [base(run, norm_init=name) for name in s.norm_inits]
     configs += [base(run, disabled=share) for share in s.disabled]
     configs += [base(run, condition=name, decay=decay) for name in s.decay_conditions for decay in decays(run)]
     configs += [base(run, norms=name) for name in s.norms]
     configs += [base(run, family="vgg", depth=d, condition=name) for d in s.vggs for name in _VGG_CONDITIONS]
+    # the smallest last: no worker waits long for another's last training
+    configs += [
+        base(run, depth=d, condition=name) for d in sorted(s.depths, reverse=True) for name in s.depth_conditions
+    ]
     return _plain(run.sweep(ex.training, configs, replicates=s.seeds))
 
 
