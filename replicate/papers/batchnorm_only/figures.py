@@ -165,7 +165,7 @@ def _published(axes: Axes, axis: str) -> None:
 
 
 def learning_curves(curves: pd.DataFrame, networks: Networks) -> Figure | None:
-    """Test accuracy (line) and training accuracy (thin) by epoch; hollow: the paper's and a re-run's curve."""
+    """Test accuracy (line, or a dot after the last epoch) and training accuracy (thin) by epoch; hollow: published."""
     frame = curves if len(curves) else where(networks.frame, depth=networks.depth, width=1, norm_init="uniform")
     frame = where(frame, metric="accuracy")
     if "decay" in frame:
@@ -179,7 +179,8 @@ def learning_curves(curves: pd.DataFrame, networks: Networks) -> Figure | None:
         for split, style in (("test", {"linewidth": 1.5}), ("train", {"linewidth": 0.6, "linestyle": "--"})):
             mean = where(rows, split=split).groupby("step")["value"].mean()
             label = f"{LABELS[condition]}, ours, {split}"
-            axes.plot(mean.index, 100 * mean, color=colour, **style, label=label)
+            dot = {"marker": "o", "markersize": 4} if len(mean) == 1 else {}
+            axes.plot(mean.index, 100 * mean, color=colour, **style, **dot, label=label)
     depth, last = int(frame["depth"].iloc[0]), frame["step"].max()
     if last >= 100:
         for (condition, source), rows in published.curves().groupby(["condition", "source"]):
