@@ -214,8 +214,11 @@ def _weights(linear, log_time, event, sign, order, free):
     above = small * below
     s, rest = np.where(positive, below, above), above * below
     growth = scaled * s * (1.0 if log_logistic else np.exp(x))  # lambda z h0
-    slope = event * (1.0 + m * s) - growth
-    first = {"tau": gamma * slope, "beta": event - cumulative, "alpha": event + log_z * slope}
+    lift = 1.0 + m * s
+    slope = event * lift - growth
+    first = {"tau": gamma * slope, "alpha": event + log_z * slope}
+    if "beta" in free:
+        first["beta"] = event - cumulative
     if "nu" in free:
         inner, by_nu = k1 * u - kappa * s, k1 * u - m * s
         phi1 = higher[0]
@@ -223,7 +226,7 @@ def _weights(linear, log_time, event, sign, order, free):
         first["nu"] = event * by_nu - cumulative_nu
     if order == 1:
         return value, first, None
-    bend = m * event * rest - growth * (1.0 + m * s)
+    bend = m * event * rest - growth * lift
     curve = slope + log_z * bend
     second = {("tau", "tau"): gamma * gamma * bend, ("tau", "alpha"): gamma * curve, ("alpha", "alpha"): log_z * curve}
     if "beta" in free:
