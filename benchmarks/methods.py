@@ -207,7 +207,7 @@ METHODS = [
     Method("survival_models", "AFT regression with six coefficients", "subjects", 50_000, "1", "1", _survival),
     Method("quantile_aggregation", "step of local-fine", "levels", 15, "2", "2", _local_fine,
            "below 50 levels calls of PyTorch weigh in"),
-    Method("quantile_aggregation", "quantile forest, prediction of its rows", "rows", 500, "2", "1", _forest,
+    Method("quantile_aggregation", "quantile forest, prediction of its rows", "rows", 500, "1", "1", _forest,
            "weights are sparse: their number grows with the rows in a leaf, not with all rows"),
     Method("quantile_aggregation", "CV+ intervals at 100 new rows", "training rows", 20_000, "1", "1", _cv_plus,
            "selects along the first axis of an array that outgrows the cache"),

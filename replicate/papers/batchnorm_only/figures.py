@@ -179,7 +179,7 @@ def learning_curves(curves: pd.DataFrame, networks: Networks) -> Figure | None:
         for split, style in (("test", {"linewidth": 1.5}), ("train", {"linewidth": 0.6, "linestyle": "--"})):
             mean = where(rows, split=split).groupby("step")["value"].mean()
             label = f"{LABELS[condition]}, ours, {split}"
-            dot = {"marker": "o", "markersize": 4} if len(mean) == 1 else {}
+            dot: dict[str, Any] = {"marker": "o", "markersize": 4} if len(mean) == 1 else {}
             axes.plot(mean.index, 100 * mean, color=colour, **style, **dot, label=label)
     depth, last = int(frame["depth"].iloc[0]), frame["step"].max()
     if last >= 100:
