@@ -10,7 +10,7 @@ import numpy as np
 
 from replicate.datasets.fetch import fetch, locate
 from replicate.datasets.images import ImageData
-from replicate.datasets.mnist import read_idx
+from replicate.datasets.mnist import four_files, read_idx
 from replicate.errors import DataError
 
 NAME = "Fashion-MNIST"
@@ -41,19 +41,11 @@ def fashion_mnist_at_hand() -> bool:
 
 @functools.cache
 def _load(debian: Path) -> ImageData:
-    def read(stem: str, ndim: int) -> np.ndarray:
+    def read(part: str, ndim: int) -> np.ndarray:
+        stem = f"{part}-idx{ndim}-ubyte"
         return read_idx(_checked(stem, _local(stem, debian) or fetch(_registered(stem))), ndim=ndim)
 
-    return ImageData(
-        name=NAME,
-        dataset="fashion_mnist",
-        train_images=read("train-images-idx3-ubyte", 3),
-        train_labels=read("train-labels-idx1-ubyte", 1).astype(np.int64),
-        test_images=read("t10k-images-idx3-ubyte", 3),
-        test_labels=read("t10k-labels-idx1-ubyte", 1).astype(np.int64),
-        n_classes=10,
-        scale=255.0,
-    )
+    return four_files(NAME, "fashion_mnist", read)
 
 
 def _registered(stem: str) -> str:

@@ -5,6 +5,7 @@ import gzip
 import math
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +31,14 @@ def _load(registry: Registry) -> ImageData:
     def read(stem: str, ndim: int) -> np.ndarray:
         return read_idx(fetch(f"images/{stem}-idx{ndim}-ubyte.gz", registry=registry), ndim=ndim)
 
+    return four_files("MNIST", "mnist", read)
+
+
+def four_files(name: str, dataset: str, read: Callable[[str, int], np.ndarray]) -> ImageData:
+    """Return a set in MNIST's layout; ``read(stem, ndim)`` returns the array of a file, such as "train-images", 3."""
     return ImageData(
-        name="MNIST",
-        dataset="mnist",
+        name=name,
+        dataset=dataset,
         train_images=read("train-images", 3),
         train_labels=read("train-labels", 1).astype(np.int64),
         test_images=read("t10k-images", 3),

@@ -155,6 +155,7 @@ def transfer(frame: pd.DataFrame) -> Figure | None:
         axes.plot(mean.index, mean, "o-", color=colour, markersize=4, label=f"{features} features")
     axes.axhline(10, **CHANCE)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlim(rows["step"].min() - 0.5, rows["step"].max() + 0.5)
     axes.set(xlabel="epoch on the target set", ylabel="test accuracy in %", title=transfer_label(frame))
     axes.legend(frameon=False, fontsize=8)
     return finish(figure)
