@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from replicate import atomic, datasets, machine, manifest, paper
+from replicate import atomic, datasets, machine, manifest, paper, workers
 from replicate import device as devices
 from replicate import sweep as sweeps
 from replicate.claims import judge_all, scorecard
@@ -29,6 +29,7 @@ from replicate.cluster import Link
 from replicate.errors import UserError, nearest
 from replicate.limits import Limits
 from replicate.measurement import Measurement
+from replicate.paths import unit_cache_dir
 from replicate.seeds import Seed
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class Run:
     def from_notebook(cls, slug: str, variables: Mapping[str, object]) -> "Run":
         """Start a run from a notebook's ``globals()``: its parameters cell decides everything.
 
+        Where nothing of the paper was computed before, workers start while the notebook goes on importing.
+
         Raises:
             UserError: the notebook sets no value for a parameter of the preset.
         """
@@ -77,27 +80,31 @@ class Run:
         if missing := sorted(set(names) - variables.keys()):
             raise UserError(f"the parameters cell of {slug} lacks {', '.join(missing)}: add 'name = None  # meaning'")
         shared = {"preset": preset, "seed": variables["seed"], "device": variables["device"]}
-        return cls(slug, **shared, **{name: variables[name] for name in names})
+        run = cls(slug, **shared, **{name: variables[name] for name in names})
+        if run.link is None and run.device == "cpu" and not (unit_cache_dir() / slug).exists():
+            workers.start(run.jobs, f"replicate.papers.{slug}.experiments")
+        return run
 
-    def sweep(self, unit: sweeps.Unit, configs: Iterable[sweeps.Config], *, replicates=1) -> pd.DataFrame:
+    def sweep(self, unit: sweeps.Unit, configs: Iterable[sweeps.Config], *, replicates=1, jobs=None) -> pd.DataFrame:
         """Run a unit for every configuration and replicate; return the tidy rows.
 
         Args:
             unit: function of ``experiments.py``.
             configs: what to vary.
             replicates: a number of replicates, or their indices.
+            jobs: worker processes instead of the run's; 1 where units take less than handing them to workers.
         """
         indices = range(replicates) if isinstance(replicates, int) else list(replicates)
-        return self.units(unit, [(config, r) for config in configs for r in indices])
+        return self.units(unit, [(config, r) for config in configs for r in indices], jobs=jobs)
 
-    def units(self, unit: sweeps.Unit, work: Iterable[tuple[sweeps.Config, int]]) -> pd.DataFrame:
-        """Run a unit for explicit (configuration, replicate) pairs; return the tidy rows."""
+    def units(self, unit: sweeps.Unit, work: Iterable[tuple[sweeps.Config, int]], *, jobs=None) -> pd.DataFrame:
+        """Run a unit for explicit (configuration, replicate) pairs; return the tidy rows. ``jobs`` as in ``sweep``."""
         data = {name: datasets.data_hash(name) for name in self.paper.datasets}
         sweeper = sweeps.Sweeper(
             self.paper.slug,
             self.seed,
             self.device,
-            self.jobs,
+            jobs or self.jobs,
             data,
             link=self.link,
             limits=Limits.from_environment(),
@@ -135,7 +142,9 @@ class Run:
 
         folder = self.directory / "figures"
         with matplotlib.rc_context({"svg.hashsalt": f"{self.paper.slug}/{name}", "svg.fonttype": "path"}):
-            frame = figure.get_tightbbox().padded(matplotlib.rcParams["savefig.pad_inches"])  # measured once, not twice
+            figure.draw_without_rendering()  # panels are laid out here, once, and then measured
+            figure.set_layout_engine("none")
+            frame = figure.get_tightbbox().padded(matplotlib.rcParams["savefig.pad_inches"])
             draw = partial(figure.savefig, bbox_inches=frame)
             atomic.write_with(folder / f"{name}.svg", partial(draw, metadata={"Date": None}))
             atomic.write_with(folder / f"{name}.png", partial(draw, dpi=150))

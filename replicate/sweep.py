@@ -25,7 +25,7 @@ import pandas as pd
 import psutil
 from joblib.externals.loky import BrokenProcessPool
 
-from replicate import fingerprint, memory, progress, remote
+from replicate import fingerprint, memory, progress, remote, workers
 from replicate.cluster import Link
 from replicate.determinism import one_thread, same_sums
 from replicate.errors import StaleCode, UnitFailed
@@ -159,17 +159,15 @@ class Sweeper:
         shared = (self.device, cache, group, base, self.limits)
         calls = (joblib.delayed(_run)(unit, t, *shared) for t in todo)
         on_gpu = self.device == "cuda" and _takes_device(unit)
-        jobs = min(self.gpu_jobs if on_gpu else self.jobs, len(todo))
-        if jobs <= 1:
+        jobs = self.gpu_jobs if on_gpu else self.jobs
+        if jobs <= 1 or (len(todo) <= 1 and not workers.running()):
             with one_thread(base["libraries"]):
                 yield from (call(*args, **kwargs) for call, args, kwargs in calls)
             return
-        with joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
-            workers = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch=jobs)
-            try:
-                yield from workers(calls)
-            except BrokenProcessPool:
-                raise UnitFailed(_WORKER_DIED.format(unit.__name__, jobs)) from None
+        try:
+            yield from workers.compute(calls, len(todo), jobs)
+        except BrokenProcessPool:
+            raise UnitFailed(_WORKER_DIED.format(unit.__name__, jobs)) from None
 
     def _frame(self, unit: Unit, tasks: list[Task], results: Mapping[str, UnitResult]) -> pd.DataFrame:
         names = {"paper": self.paper, "experiment": unit.__name__}

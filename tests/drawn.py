@@ -1,4 +1,4 @@
-"""What a figure that matplotlib drew as SVG shows: axes without a name, colours outside the shared ones."""
+"""What a figure that matplotlib drew shows: axes without a name, colours outside the shared ones, a cut edge."""
 
 import re
 from functools import cache
@@ -6,8 +6,10 @@ from itertools import chain
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
+from PIL import Image
 
 from replicate.drawing import COLOURS, YELLOW
 
@@ -32,6 +34,12 @@ def unlabelled_axes(path: Path) -> list[str]:
 def odd_colours(path: Path) -> set[str]:
     """Return the colours that are neither of the shared palette nor grey nor of a map for ordered values."""
     return {colour for colour in _colours(path) if not _is_grey(colour)} - _allowed()
+
+
+def cut_off(path: Path) -> bool:
+    """Say whether anything reaches the edge of a picture (PNG): a whole figure has a white margin all round."""
+    pixels = np.asarray(Image.open(path).convert("L"))
+    return any((edge < 255).any() for edge in (pixels[[0, -1], :], pixels[:, [0, -1]]))
 
 
 def _needs_label(axis: ElementTree.Element) -> bool:

@@ -71,3 +71,9 @@ def test_figures_name_their_axes_and_keep_to_the_shared_colours(twice):
     for path in folder.glob("figures/*.svg"):
         assert not drawn.unlabelled_axes(path), path.name
         assert not drawn.odd_colours(path), path.name
+
+
+def test_figures_are_whole(twice):
+    """A picture saved in a frame that was measured too early loses axes and titles."""
+    _, (folder, _) = twice
+    assert not [path.name for path in folder.glob("figures/*.png") if drawn.cut_off(path)]

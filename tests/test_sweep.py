@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
-from replicate import fingerprint, sweep
+from replicate import fingerprint, sweep, workers
 from replicate.errors import StaleCode, UnitFailed
 from replicate.limits import Limits
 from replicate.seeds import Seed
@@ -511,8 +511,8 @@ def test_the_device_counts_only_where_it_is_used(units, sweeper):
 def test_only_units_on_the_gpu_are_kept_to_one_process(units, sweeper, monkeypatch, unit, parallel):
     """Two processes on one GPU run out of memory; CPU units must not crawl because a GPU is there."""
     used = []
-    real = sweep.joblib.Parallel
-    monkeypatch.setattr(sweep.joblib, "Parallel", lambda **options: used.append(1) or real(**options))
+    real = workers.compute
+    monkeypatch.setattr(workers, "compute", lambda *args: used.append(1) or real(*args))
     sweeper(device="cuda", jobs=2)(getattr(units, unit), work(2))
     assert bool(used) == parallel
 

@@ -188,7 +188,7 @@ def parameters(run) -> pd.DataFrame:
     """Count the parameters of every network of Table 1, and of the VGGs (E1)."""
     configs = [{"family": "resnet", "depth": d, "width": w} for d, w in RESNETS]
     configs += grid(family=["imagenet"], depth=IMAGENET, width=[1]) + grid(family=["vgg"], depth=VGGS, width=[1])
-    return run.sweep(ex.parameters, configs)
+    return run.sweep(ex.parameters, configs, jobs=1)
 
 
 def decay_null(run) -> pd.DataFrame:
@@ -197,7 +197,7 @@ def decay_null(run) -> pd.DataFrame:
     paper = {**_PAPER, "warmup": 0}
     cases = [paper, {**_PAPER, **_IMAGENET}]
     cases += [{**own, "decay": decay} for decay in sorted({run.settings.decay, *decays(run)}) if decay > 0]
-    return run.sweep(ex.decay_null, [case for i, case in enumerate(cases) if case not in cases[:i]])
+    return run.sweep(ex.decay_null, [case for i, case in enumerate(cases) if case not in cases[:i]], jobs=1)
 
 
 def decays(run) -> list[float]:
@@ -228,7 +228,7 @@ def expressivity(run) -> pd.DataFrame:
         for c0, c2 in sizes
         for n in sorted({round(share * c0 * c2) for share in shares} | {c0 * c2 - 1})
     ]
-    return run.sweep(ex.expressivity, configs, replicates=run.settings.targets)
+    return run.sweep(ex.expressivity, configs, replicates=run.settings.targets, jobs=1)
 
 
 def _own_steps(run) -> dict[str, Any]:

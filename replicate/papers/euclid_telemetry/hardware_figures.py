@@ -19,7 +19,7 @@ def point_adjustment(frame: pd.DataFrame) -> Figure | None:
     for (name, part), colour in zip(frame.groupby("spacecraft"), (BLUE, RED), strict=False):
         closed, drawn = (part[part["metric"] == m] for m in ("closed form", "simulated"))
         axes.plot(closed["p"], closed["value"], color=colour, label=f"{name}, closed form")
-        axes.plot(drawn["p"], drawn["value"], "o", color=colour, markersize=3, label=f"{name}, simulated")
+        axes.plot(drawn["p"], drawn["value"], "o", color=colour, markersize=3, label=f"{name}, one draw")
         everything = part.loc[part["metric"] == "F1 of flagging everything", "value"].iloc[0]
         axes.axhline(everything, color=colour, linestyle=":", linewidth=1)
     axes.set(

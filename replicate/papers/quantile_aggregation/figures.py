@@ -63,7 +63,8 @@ def isotonization(frame: pd.DataFrame) -> Figure | None:
     reach = max(0.02, float(np.abs(table.to_numpy() - 1).max()))
     image = axes.imshow(table.to_numpy(), cmap="RdBu_r", vmin=1 - reach, vmax=1 + reach, aspect="auto")
     for (i, j), value in np.ndenumerate(table.to_numpy()):
-        axes.text(j, i, f"{value:.3f}", ha="center", va="center", fontsize=9)
+        dark = abs(value - 1) > 0.7 * reach
+        axes.text(j, i, f"{value:.3f}", ha="center", va="center", fontsize=9, color="white" if dark else "black")
     axes.set_xticks(range(table.shape[1]), table.columns, rotation=20)
     axes.set_yticks(range(table.shape[0]), table.index)
     n = frame[["dataset", "seed"]].drop_duplicates()

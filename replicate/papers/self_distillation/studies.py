@@ -25,58 +25,58 @@ NOISE_LEVELS = (0.1, 0.25, 0.5, 1.0)
 
 def exact(run) -> pd.DataFrame:
     """Measure the error of every identity."""
-    return run.sweep(ex.exact, grid(check=list(CHECKS)))
+    return run.sweep(ex.exact, grid(check=list(CHECKS)), jobs=1)
 
 
 def published_losses(run) -> pd.DataFrame:
     """Compare the published losses with ours."""
-    return run.sweep(ex.published_losses, [{}])
+    return run.sweep(ex.published_losses, [{}], jobs=1)
 
 
 def published_figures(run) -> pd.DataFrame:
     """Compare values read off the published plots with ours."""
-    return run.sweep(ex.published_figures, [{}])
+    return run.sweep(ex.published_figures, [{}], jobs=1)
 
 
 def toy_losses(run) -> pd.DataFrame:
     """Measure losses of the toy by weight and step."""
-    return run.sweep(ex.toy_losses, grid(weight=WEIGHTS, steps=[LONG]))
+    return run.sweep(ex.toy_losses, grid(weight=WEIGHTS, steps=[LONG]), jobs=1)
 
 
 def toy_fits(run) -> pd.DataFrame:
     """Fit the toy at the weights of the published tables."""
-    return run.sweep(ex.toy_fits, grid(weight=SHOWN, steps=[STEPS]))
+    return run.sweep(ex.toy_fits, grid(weight=SHOWN, steps=[STEPS]), jobs=1)
 
 
 def toy_spectra(run) -> pd.DataFrame:
     """Measure shrinkages and ratios, also close to alpha = 0."""
-    return run.sweep(ex.toy_spectra, grid(weight=[0.0, 0.01, 0.25, 0.35], steps=[LONG]))
+    return run.sweep(ex.toy_spectra, grid(weight=[0.0, 0.01, 0.25, 0.35], steps=[LONG]), jobs=1)
 
 
 def ratio_rule(run) -> pd.DataFrame:
     """Test the ratio rule on random problems."""
-    return run.sweep(ex.ratio_rule, grid(cases=[run.settings.rule_cases]))
+    return run.sweep(ex.ratio_rule, grid(cases=[run.settings.rule_cases]), jobs=1)
 
 
 def convergence(run) -> pd.DataFrame:
     """Measure how fast the limit is approached."""
-    return run.sweep(ex.convergence, grid(weight=[0.1, 0.25, 0.35, 0.5], steps=[50]))
+    return run.sweep(ex.convergence, grid(weight=[0.1, 0.25, 0.35, 0.5], steps=[50]), jobs=1)
 
 
 def toy_weights(run) -> pd.DataFrame:
     """Choose weights greedily."""
-    return run.sweep(ex.toy_weights, grid(clipped=[False, True], steps=[STEPS]))
+    return run.sweep(ex.toy_weights, grid(clipped=[False, True], steps=[STEPS]), jobs=1)
 
 
 def toy_controls(run) -> pd.DataFrame:
     """Measure what distillation must beat on the toy."""
-    return run.sweep(ex.toy_controls, [{}])
+    return run.sweep(ex.toy_controls, [{}], jobs=1)
 
 
 def parabolas(run) -> pd.DataFrame:
     """Compare closed-form weights of step 2, and of step 3 for two teachers, with a grid of 501 weights on [-2, 2]."""
     second = grid(step=[2], teacher_weight=[1.0], points=[501])
-    return run.sweep(ex.parabola, second + grid(step=[3], teacher_weight=[0.0, 0.25], points=[501]))
+    return run.sweep(ex.parabola, second + grid(step=[3], teacher_weight=[0.0, 0.25], points=[501]), jobs=1)
 
 
 def population(run) -> pd.DataFrame:
@@ -91,12 +91,12 @@ def constrained(run) -> pd.DataFrame:
 
 def monte_carlo(run) -> pd.DataFrame:
     """Redraw the toy."""
-    return run.sweep(ex.monte_carlo, grid(weight=[0.0, 0.25, 0.35, 0.5], draws=[run.settings.draws]))
+    return run.sweep(ex.monte_carlo, grid(weight=[0.0, 0.25, 0.35, 0.5], draws=[run.settings.draws]), jobs=1)
 
 
 def monte_carlo_controls(run) -> pd.DataFrame:
     """Measure what distillation must beat over the redrawn toys."""
-    return run.sweep(ex.monte_carlo_controls, grid(draws=[run.settings.draws]))
+    return run.sweep(ex.monte_carlo_controls, grid(draws=[run.settings.draws]), jobs=1)
 
 
 def diabetes(run) -> pd.DataFrame:

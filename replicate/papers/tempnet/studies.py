@@ -41,7 +41,7 @@ _KNOBS = ["tau", "rho", "tau_rate"]
 
 def identities(run) -> pd.DataFrame:
     """Measure every identity on random problems."""
-    return run.sweep(ex.identities, grid(check=list(CHECKS), cases=[run.settings.cases]))
+    return run.sweep(ex.identities, grid(check=list(CHECKS), cases=[run.settings.cases]), jobs=1)
 
 
 def scratch(run) -> pd.DataFrame:

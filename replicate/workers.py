@@ -1,0 +1,48 @@
+"""Worker processes of this machine: one pool, started in the background, kept for all sweeps of this process."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+import joblib
+
+_size = 0  # workers of the pool; joblib starts them again when they have died, or ended after a long rest
+_starting: Iterable[None] = ()
+
+
+def start(jobs: int, module: str) -> None:
+    """Start ``jobs`` workers, unless there are any, and let them import ``module`` while this process goes on."""
+    global _starting
+    if jobs > 1 and not running():
+        _starting = _hand_out((joblib.delayed(_import)(module) for _ in range(jobs)), jobs)
+
+
+def running() -> bool:
+    """Say whether this process has workers, perhaps still starting."""
+    return _size > 1
+
+
+def compute(calls: Iterable[tuple], number: int, jobs: int) -> Iterator[Any]:
+    """Compute ``number`` calls on at most ``jobs`` workers (two or more); results come as they are ready.
+
+    Raises:
+        joblib.externals.loky.BrokenProcessPool: a worker was killed.
+    """
+    global _starting
+    started, _starting = _starting, ()
+    for _ in started:  # joblib serves one caller after the other
+        pass
+    return _hand_out(calls, min(jobs, max(number, _size, 2)))  # a pool that shrinks would lose warm workers
+
+
+def _hand_out(calls: Iterable[tuple], jobs: int) -> Iterator[Any]:
+    global _size
+    _size = jobs
+    with joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
+        return joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch=jobs)(calls)
+
+
+def _import(module: str) -> None:
+    with suppress(Exception):  # shown by the unit that needs it
+        import_module(module)
