@@ -142,8 +142,9 @@ class Run:
 
         folder = self.directory / "figures"
         with matplotlib.rc_context({"svg.hashsalt": f"{self.paper.slug}/{name}", "svg.fonttype": "path"}):
-            figure.draw_without_rendering()  # panels are laid out here, once, and then measured
-            figure.set_layout_engine("none")
+            if (layout := figure.get_layout_engine()) is not None:
+                layout.execute(figure)  # once, before anything is measured
+                figure.set_layout_engine("none")
             frame = figure.get_tightbbox().padded(matplotlib.rcParams["savefig.pad_inches"])
             draw = partial(figure.savefig, bbox_inches=frame)
             atomic.write_with(folder / f"{name}.svg", partial(draw, metadata={"Date": None}))

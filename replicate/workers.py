@@ -1,5 +1,7 @@
 """Worker processes of this machine: one pool, started in the background, kept for all sweeps of this process."""
 
+import atexit
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from importlib import import_module
@@ -29,10 +31,7 @@ def compute(calls: Iterable[tuple], number: int, jobs: int) -> Iterator[Any]:
     Raises:
         joblib.externals.loky.BrokenProcessPool: a worker was killed.
     """
-    global _starting
-    started, _starting = _starting, ()
-    for _ in started:  # joblib serves one caller after the other
-        pass
+    _wait()  # joblib serves one caller after the other
     return _hand_out(calls, min(jobs, max(number, _size, 2)))  # a pool that shrinks would lose warm workers
 
 
@@ -43,6 +42,18 @@ def _hand_out(calls: Iterable[tuple], jobs: int) -> Iterator[Any]:
         return joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch=jobs)(calls)
 
 
+@atexit.register  # joblib complains of results that nobody fetched
+def _wait() -> None:
+    global _starting
+    started, _starting = _starting, ()
+    for _ in started:
+        pass
+
+
 def _import(module: str) -> None:
     with suppress(Exception):  # shown by the unit that needs it
         import_module(module)
+        if "torch" in sys.modules:
+            import torch
+
+            torch.optim.SGD([torch.zeros(1, requires_grad=True)])  # the first optimiser imports for a second more

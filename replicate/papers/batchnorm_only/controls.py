@@ -50,7 +50,8 @@ def subspace_accuracy(config: Mapping[str, Any], seed: Seed, device: str) -> tup
     model = network(config["depth"], seed, **shape).to(memory_format=torch.channels_last).to(device)
     trainable(model, "all_but_bn")
     subspace = RandomSubspace(model, count(model, ("gamma", "beta")), seed.torch("subspace"))
-    steps = -(-len(train) // BATCH)
+    batch = config.get("batch", BATCH)
+    steps = -(-len(train) // batch)
     training = Training(
         model,
         torch.optim.SGD(subspace.parameters, lr=config["rate"], momentum=MOMENTUM),
@@ -60,7 +61,7 @@ def subspace_accuracy(config: Mapping[str, Any], seed: Seed, device: str) -> tup
             steps_per_epoch=steps,
             drops=[config["epochs"] // 2, config["epochs"] * 3 // 4],
         ),
-        BATCH,
+        batch,
         lambda purpose, epoch: seed.torch(purpose, epoch),
         config["precision"],
         subspace.project_gradients,

@@ -8,6 +8,7 @@ DEFAULTS: dict[str, Any] = {
     "norm_init": "uniform",
     "norms": "batch",
     "k": 2,
+    "batch": 128,
     "disabled": 0.0,
     "l1": 0.0,
     "warmup": 0,

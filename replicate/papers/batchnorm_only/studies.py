@@ -20,7 +20,6 @@ from .image_sets import MNIST
 from .imagenet_unit import configuration
 from .parameter_table import IMAGENET
 from .settings import full_config, training_config
-from .trained import BATCH
 from .transfer import FEATURES
 
 RESNETS = (
@@ -77,7 +76,7 @@ def data_note(run) -> pd.DataFrame:
         "data set": f"{found}: {note}",
         "images": f"{s.train_size or 'all'} for training, {s.test_size or 'all'} for testing, {side} x {side} pixels",
         "precision": resolved_precision(run),
-        "trainings": f"{s.epochs} epochs, batches of {BATCH}, schedule '{s.schedule}', rate {s.rate:g}",
+        "trainings": f"{s.epochs} epochs, batches of {s.batch}, schedule '{s.schedule}', rate {s.rate:g}",
         "seeds": str(s.seeds),
     }
     return pd.DataFrame({"this run": rows})
@@ -100,7 +99,7 @@ def base(run, **changes) -> dict[str, Any]:
     s = run.settings
     data = {"dataset": data_at_hand(run), "shrink": s.shrink, "train_size": s.train_size, "test_size": s.test_size}
     net = {"family": "resnet", "depth": s.depth, "width": 1, "condition": "bn"}
-    recipe = {"epochs": s.epochs, "schedule": s.schedule, "rate": s.rate, "decay": s.decay}
+    recipe = {"epochs": s.epochs, "batch": s.batch, "schedule": s.schedule, "rate": s.rate, "decay": s.decay}
     machine = {"precision": resolved_precision(run), "threads": s.threads}
     config = full_config({**data, **net, **recipe, **machine, **changes})
     ordinary = config["norm_init"] == "uniform" and not config["disabled"] and config["norms"] == "batch"
@@ -139,7 +138,7 @@ def untrained(run) -> pd.DataFrame:
 def subspace(run) -> pd.DataFrame:
     """Train in a random subspace of as many dimensions as BatchNorm has numbers."""
     keys = ("dataset", "shrink", "train_size", "test_size", "family", "depth", "width", "precision")
-    keys = (*keys, "epochs", "schedule", "rate")
+    keys = (*keys, "epochs", "batch", "schedule", "rate")
     config = {name: value for name, value in base(run).items() if name in keys}
     return run.sweep(ex.subspace, [config], replicates=run.settings.subspace_seeds)
 
@@ -149,7 +148,7 @@ def transfer(run) -> pd.DataFrame:
     s, config = run.settings, base(run)
     if not s.transfer_seeds:
         return pd.DataFrame()
-    keys = ("shrink", "train_size", "test_size", "depth", "width", "epochs", "schedule", "rate", "decay")
+    keys = ("shrink", "train_size", "test_size", "depth", "width", "epochs", "batch", "schedule", "rate", "decay")
     config = {name: config[name] for name in (*keys, "precision", "threads")}
     target = data_at_hand(run)
     sets = {"target": target, "source": source_for(target, download=run.preset in _DOWNLOADING)}
@@ -188,7 +187,7 @@ def parameters(run) -> pd.DataFrame:
     """Count the parameters of every network of Table 1, and of the VGGs (E1)."""
     configs = [{"family": "resnet", "depth": d, "width": w} for d, w in RESNETS]
     configs += grid(family=["imagenet"], depth=IMAGENET, width=[1]) + grid(family=["vgg"], depth=VGGS, width=[1])
-    return run.sweep(ex.parameters, configs, jobs=1)
+    return run.sweep(ex.parameters, configs)
 
 
 def decay_null(run) -> pd.DataFrame:
@@ -235,7 +234,7 @@ def _own_steps(run) -> dict[str, Any]:
     s = run.settings
     n = s.train_size or (60_000 if data_at_hand(run) == MNIST else 50_000)
     drops = [s.epochs // 2, s.epochs * 3 // 4]
-    return {"epochs": s.epochs, "rate": s.rate, "steps_per_epoch": -(-n // BATCH), "drops": drops}
+    return {"epochs": s.epochs, "rate": s.rate, "steps_per_epoch": -(-n // s.batch), "drops": drops}
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:

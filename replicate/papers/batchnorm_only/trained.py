@@ -42,7 +42,8 @@ def train_network(config: Mapping[str, Any], seed: Seed, device: str = "cpu") ->
             and three quarters of the epochs, as the paper; ``precision`` "fp32" or "bf16". Optional:
             ``norm_init`` ("uniform"), ``norms`` ("batch"), ``k`` (2), ``disabled`` (0, share of features switched off),
             ``l1`` (0, penalty on gamma), ``norm_decay`` (``decay`` of gamma and beta), ``warmup`` (0, epochs),
-            ``threads`` (1), ``init`` and ``order`` (levels of the replicate's streams in a crossed design).
+            ``batch`` (128), ``threads`` (1), ``init`` and ``order`` (levels of the replicate's streams where they are
+            crossed).
         seed: the replicate: start weights, selection, data order and augmentation, each a stream of its own, so that
             conditions are compared in pairs.
         device: "cpu" or "cuda".
@@ -50,7 +51,7 @@ def train_network(config: Mapping[str, Any], seed: Seed, device: str = "cpu") ->
     Raises:
         Diverged, MemoryError, ValueError, UserError: see what this calls.
     """
-    c = {"norm_init": "uniform", "norms": "batch", "k": 2, "threads": 1, "warmup": 0, **config}
+    c = {"norm_init": "uniform", "norms": "batch", "k": 2, "batch": BATCH, "threads": 1, "warmup": 0, **config}
     start = Seed(seed.base, int(c.get("init", seed.replicate)))
     order = Seed(seed.base, int(c.get("order", seed.replicate)))
     train, test = image_sets(c["dataset"], c["shrink"], c["train_size"], c["test_size"], device)
@@ -80,7 +81,7 @@ def is_evaluated(epoch: int, epochs: int) -> bool:
 
 
 def _training(c, model, selection, n: int, order: Seed, checkpoint: Checkpoint | None) -> Training:
-    steps = -(-n // BATCH)
+    steps = -(-n // c["batch"])
     drops = [c["epochs"] // 2, c["epochs"] * 3 // 4]
 
     def after_backward() -> None:
@@ -96,7 +97,7 @@ def _training(c, model, selection, n: int, order: Seed, checkpoint: Checkpoint |
             norm_decay=c.get("norm_decay", c["decay"]),
         ),
         schedule(c["schedule"], epochs=c["epochs"], steps_per_epoch=steps, drops=drops, warmup=c["warmup"]),
-        BATCH,
+        c["batch"],
         lambda purpose, epoch: order.torch(purpose, epoch),
         c["precision"],
         after_backward,

@@ -92,13 +92,14 @@ def fit(
 
     ``part``, "source" or "target", names the streams of order and crops; long trainings keep a checkpoint.
     """
-    c, selection, steps = config, trainable(model, condition), -(-len(images) // BATCH)
+    c, selection, batch = config, trainable(model, condition), config.get("batch", BATCH)
+    steps = -(-len(images) // batch)
     drops = [c["epochs"] // 2, c["epochs"] * 3 // 4]
     training = Training(
         model,
         selection.sgd(lr=c["rate"], momentum=MOMENTUM, weight_decay=c["decay"]),
         schedule(c["schedule"], epochs=c["epochs"], steps_per_epoch=steps, drops=drops),
-        BATCH,
+        batch,
         lambda purpose, epoch: seed.torch(part, purpose, epoch),
         c["precision"],
         checkpoint=_checkpoint(c, seed, device, part, len(images)),

@@ -67,15 +67,16 @@ def test_paper_has_every_network_and_condition(planned):
     assert {c["norm_init"] for c in configs} == {"uniform", "fixed", "oneone", "positivenegative"}
     assert {c["depth"] for c in configs if c["family"] == "vgg"} == {11, 13, 16, 19}
     assert {c["disabled"] for c in configs} == {0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}
-    assert all((c["epochs"], c["schedule"], c["rate"]) == (160, "steps", 0.1) for c in configs)
+    assert all((c["epochs"], c["batch"], c["schedule"], c["rate"]) == (160, 128, "steps", 0.1) for c in configs)
 
 
 def test_overnight_is_one_training_at_the_papers_protocol(planned):
     """Anything else in it would make a night longer."""
     (config,) = planned("overnight")
-    wanted = {"depth": 14, "width": 1, "condition": "bn", "epochs": 160, "rate": 0.1, "decay": 1e-4, "shrink": 1}
+    wanted = {"depth": 14, "width": 1, "condition": "bn", "epochs": 160, "rate": 0.1, "decay": 1e-4, "batch": 128}
     assert {k: config[k] for k in wanted} == wanted
     assert config["train_size"] == config["test_size"] == 0
+    assert config["shrink"] == 1
 
 
 def test_without_cifar10_mnist_stands_in_and_says_so(monkeypatch):
@@ -98,7 +99,7 @@ def test_probes_and_defaults_do_not_change_what_is_trained(planned):
     """A checkpoint must be found again however the configuration is written."""
     (config,) = planned("overnight")
     small = training_config(config)
-    assert not {"probe", "draws", "probe_images", "norm_init", "disabled", "k"} & small.keys()
+    assert not {"probe", "draws", "probe_images", "norm_init", "disabled", "k", "batch"} & small.keys()
     assert training_config(full_config(small)) == small
     assert training_config({**config, "disabled": 0.5})["disabled"] == 0.5
 

@@ -41,6 +41,13 @@ def test_masked_weights_stay_the_same_bits(tiny, condition):
     assert found.selection.size == count(found.model, ("gamma", "beta"))
 
 
+def test_the_batch_is_the_papers_unless_said(tiny):
+    """Half the batch takes other steps; the paper's, said or not, is the same training."""
+    silent, said, half = (train_network({**tiny, **b}, SEED).history for b in ({}, {"batch": 128}, {"batch": 64}))
+    assert silent == said
+    assert half[0]["loss"] != silent[0]["loss"]
+
+
 def test_a_killed_training_resumes_to_the_same_bits(tiny, tmp_path, monkeypatch):
     """What an epoch draws must depend on the epoch alone, and the optimiser's momentum must be kept.
 
