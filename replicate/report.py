@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from replicate import atomic, manifest, palette
+from replicate import atomic, datasets, manifest, palette
 from replicate.claims import read, scorecard
 from replicate.verdicts import Outcome
 
@@ -104,6 +104,22 @@ def summary(claims: pd.DataFrame) -> str:
     return f"{len(claims)} claims: {parts or 'none'}"
 
 
+def absent_data(found: Iterable[Result]) -> str:
+    """Return a sentence on the data sets that runs did without, empty if there are none."""
+    registry = datasets.default_registry()
+    papers = {
+        r.slug: {registry.entry(n).dataset for n in r.manifest.get("absent", []) if n in registry.names()}
+        for r in found
+    }
+    if not any(papers.values()):
+        return ""
+    listed = "; ".join(f"{slug}: {', '.join(sorted(names))}" for slug, names in papers.items() if names)
+    return (
+        f"Data not at hand, so that claims are not run or rest on a stand-in: {listed}. "
+        "`make data` fetches what can be had, and `make` then runs these again."
+    )
+
+
 def markdown(claims: pd.DataFrame) -> str:
     """Return the scorecard as a Markdown table."""
     lines = [
@@ -166,7 +182,7 @@ def write(folder: Path) -> list[Path]:
     found, problems = results(folder)
     claims = claims_table(found)
     head = f"# Scorecard, preset {folder.name}\n\n{summary(claims)}\n\n"
-    notes = "".join(f"\n- {line}" for line in problems)
+    notes = "".join(f"\n- {line}" for line in filter(None, [*problems, absent_data(found)]))
     texts = {
         "scorecard.md": head + markdown(claims) + notes,
         "scorecard.csv": claims.to_csv(index=False, lineterminator="\n"),

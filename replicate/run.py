@@ -212,6 +212,7 @@ class Run:
             "verdicts": claims["verdict"].value_counts().to_dict(),
             "experiments": {name: asdict(cost) for name, cost in self._costs.items()},
             "kernel_seconds": time.time() - self._started,
+            "absent": [name for dataset in self.paper.datasets for name in datasets.absent(dataset)],
             "deviations": [d.model_dump(mode="json") for d in self.paper.deviations],
             "corrections": [c.model_dump(mode="json") for c in self.paper.corrections],
             **machine.describe(),

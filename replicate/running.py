@@ -169,6 +169,8 @@ def print_end(outcomes: list[Outcome], *, preset: str, console: Console) -> None
     if found:
         report.write(folder)
     report.print_scorecard(report.claims_table(found), problems, preset=preset, console=console)
+    if note := report.absent_data(found):
+        console.print(note, soft_wrap=True, markup=False)
 
 
 def _print_own(done: list[Request], *, preset: str, console: Console) -> None:

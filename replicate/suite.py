@@ -14,10 +14,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import filelock
 
-from replicate import atomic, execute, ingredients, manifest, paths, progress
+from replicate import atomic, datasets, execute, ingredients, manifest, paths, progress
 from replicate.cluster import Link
 from replicate.errors import NotebookFailed, UserError
 from replicate.limits import Limits
@@ -94,7 +95,14 @@ def why(request: Request) -> list[str]:
     found = manifest.read(request.target)
     if found.state != "complete":
         return [f"result: {found.why}"]
-    return ingredients.changed(found.manifest.get("ingredients", {}), ingredients.of(request))
+    changed = ingredients.changed(found.manifest.get("ingredients", {}), ingredients.of(request))
+    return changed + [f"data file {name}: at hand now" for name in _arrived(found.manifest)]
+
+
+def _arrived(written: Mapping[str, Any]) -> list[str]:
+    """Return the data files that a run did without because they were nowhere, and that are here now."""
+    registered = datasets.names()
+    return [name for name in written.get("absent", []) if name in registered and datasets.locate(name)]
 
 
 def bring_up_to_date(

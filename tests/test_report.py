@@ -163,3 +163,14 @@ def test_the_picture_has_a_tile_a_claim_and_escapes_text(folder):
     assert "C1: inconclusive. A < B & <b>C</b>" in titles
     texts = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
     assert {"toy", "second", "2 claims", "1 agrees", "0 disagrees"} <= set(texts)
+
+
+def test_data_that_were_not_at_hand_are_named(make_run, tmp_path):
+    """Claims that are not run for want of data must not look as if nobody had cared."""
+    make_run(tmp_path / "toy", absent=["telemetry/birds_eps.csv.gz", "no longer registered.csv"])
+    found, _ = report.results(tmp_path)
+    assert "toy: birds. `make data` fetches" in report.absent_data(found)
+    report.write(tmp_path)
+    assert "toy: birds" in (tmp_path / "scorecard.md").read_text()
+    make_run(tmp_path / "toy")
+    assert report.absent_data(report.results(tmp_path)[0]) == ""

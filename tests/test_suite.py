@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -99,6 +100,22 @@ def test_why_names_what_changed(request_, toy):
     _write(toy, [*CELLS, "1 + 1"])
     assert [line.split(":")[0] for line in suite.why(request_)] == ["notebook"]
     assert suite.state(request_)[0] == "stale"
+
+
+def test_data_that_have_come_make_a_run_stale(request_, read_toy, toy_paper_toml, tmp_path, monkeypatch):
+    """Who puts the missing file in its place and types `make` again must not hear 'nothing to do'."""
+    mirror = tmp_path / "mirror"
+    (mirror / "telemetry").mkdir(parents=True)
+    monkeypatch.setenv("REPLICATE_DATA", str(mirror))
+    paper = read_toy(toy_paper_toml(('datasets = ["digits"]', 'datasets = ["digits", "birds"]')))
+    request = replace(request_, paper=paper)
+    assert suite.bring_up_to_date(request).state == "ran"
+    assert manifest.read(request.target).manifest["absent"] == ["telemetry/birds_eps.csv.gz"]
+    assert suite.why(request) == []
+    (mirror / "telemetry/birds_eps.csv.gz").write_bytes(b"here")
+    assert suite.why(request) == ["data file telemetry/birds_eps.csv.gz: at hand now"]
+    assert suite.bring_up_to_date(request).state == "ran"
+    assert suite.why(request) == []
 
 
 def test_a_failing_cell_keeps_the_last_result_and_the_executed_notebook(request_, toy):

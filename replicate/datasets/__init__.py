@@ -8,7 +8,7 @@ from replicate.datasets.cifar10 import load_cifar10
 from replicate.datasets.diabetes import Diabetes, load_diabetes
 from replicate.datasets.digits import load_digits
 from replicate.datasets.emoji import Emoji, load_emoji
-from replicate.datasets.fetch import FileStatus, data_hash, entry, fetch, locate, names, status, verify
+from replicate.datasets.fetch import FileStatus, absent, data_hash, entry, fetch, locate, names, status, verify
 from replicate.datasets.images import ImageData
 from replicate.datasets.mnist import load_mnist
 from replicate.datasets.registry import Entry, Registry, default_registry
@@ -29,6 +29,7 @@ __all__ = [
     "Source",
     "Survival",
     "Unavailable",
+    "absent",
     "data_hash",
     "default_registry",
     "entry",

@@ -72,6 +72,13 @@ def locate(name: str, *, registry: Registry | None = None) -> Source | None:
     return local_source(registry.entry(name), registry)
 
 
+def absent(dataset: str, *, registry: Registry | None = None) -> list[str]:
+    """Return the files of ``dataset`` that are nowhere on this machine, as far as can be told without downloading."""
+    registry = registry or default_registry()
+    entries = [registry.entry(name) for name in registry.names(dataset)]
+    return [entry.name for entry in entries if not entry.bundled and local_source(entry, registry) is None]
+
+
 def verify(name: str, *, registry: Registry | None = None) -> FileStatus:
     """Check the copy that ``fetch`` would use; report, never raise, if it is corrupt or missing."""
     registry = registry or default_registry()
