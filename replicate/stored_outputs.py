@@ -9,6 +9,8 @@ from pathlib import Path
 
 from replicate import execute
 
+CELL_SECONDS = 300  # a cell at smoke takes seconds; a kernel that has lost a reply would be waited for without end
+
 
 def refresh(notebook: Path) -> Path:
     """Execute a notebook as it stands, put its outputs into the file, and return its path.
@@ -18,7 +20,7 @@ def refresh(notebook: Path) -> Path:
     """
     with tempfile.TemporaryDirectory(prefix="replicate-outputs-") as folder:
         executed = Path(folder) / notebook.name
-        execute.execute_notebook(notebook, executed, {}, env={"REPLICATE_RUN_DIR": ""})
+        execute.execute_notebook(notebook, executed, {}, env={"REPLICATE_RUN_DIR": ""}, cell_timeout=CELL_SECONDS)
         staged = notebook.with_suffix(".new")
         staged.write_bytes(executed.read_bytes())
         os.replace(staged, notebook)
