@@ -115,7 +115,7 @@ def absent_data(found: Iterable[Result]) -> str:
         return ""
     listed = "; ".join(f"{slug}: {', '.join(sorted(names))}" for slug, names in papers.items() if names)
     return (
-        f"Data not at hand, so that claims are not run or rest on a stand-in: {listed}. "
+        f"Data not at hand: {listed}. Claims that need them are not run or rest on a stand-in. "
         "`make data` fetches what can be had, and `make` then runs these again."
     )
 

@@ -8,8 +8,7 @@ import tempfile
 from pathlib import Path
 
 from replicate import execute
-
-CELL_SECONDS = 300  # a cell at smoke takes seconds; a kernel that has lost a reply would be waited for without end
+from replicate.suite import CELL_TIMEOUT
 
 
 def refresh(notebook: Path) -> Path:
@@ -20,7 +19,8 @@ def refresh(notebook: Path) -> Path:
     """
     with tempfile.TemporaryDirectory(prefix="replicate-outputs-") as folder:
         executed = Path(folder) / notebook.name
-        execute.execute_notebook(notebook, executed, {}, env={"REPLICATE_RUN_DIR": ""}, cell_timeout=CELL_SECONDS)
+        limit = CELL_TIMEOUT["smoke"]  # a kernel that has lost a reply would be waited for without end
+        execute.execute_notebook(notebook, executed, {}, env={"REPLICATE_RUN_DIR": ""}, cell_timeout=limit)
         staged = notebook.with_suffix(".new")
         staged.write_bytes(executed.read_bytes())
         os.replace(staged, notebook)

@@ -9,14 +9,19 @@ from typing import Any
 
 import joblib
 
+_FIRST = 4  # workers started before it is known how many units there are: each takes a core for seconds, and memory
 _size = 0  # workers of the pool; joblib starts them again when they have died, or ended after a long rest
 _starting: Iterable[None] = ()
 
 
 def start(jobs: int, module: str) -> None:
-    """Start ``jobs`` workers, unless there are any, and let them import ``module`` while this process goes on."""
+    """Start workers, unless there are any, and let them import ``module`` while this process goes on.
+
+    At most ``jobs``, and few: the pool grows with the first sweep that needs more.
+    """
     global _starting
     if jobs > 1 and not running():
+        jobs = min(jobs, _FIRST)
         _starting = _hand_out((joblib.delayed(_import)(module) for _ in range(jobs)), jobs)
 
 

@@ -169,7 +169,7 @@ def test_data_that_were_not_at_hand_are_named(make_run, tmp_path):
     """Claims that are not run for want of data must not look as if nobody had cared."""
     make_run(tmp_path / "toy", absent=["telemetry/birds_eps.csv.gz", "no longer registered.csv"])
     found, _ = report.results(tmp_path)
-    assert "toy: birds. `make data` fetches" in report.absent_data(found)
+    assert "not at hand: toy: birds. Claims that need them are not run" in report.absent_data(found)
     report.write(tmp_path)
     assert "toy: birds" in (tmp_path / "scorecard.md").read_text()
     make_run(tmp_path / "toy")

@@ -54,6 +54,12 @@ def test_workers_that_were_started_have_imported_the_module(run):
     assert out.splitlines()[-1] == "2 [1, 1]"
 
 
+def test_many_jobs_start_few_workers_and_grow(run):
+    """Sixty-four processes that import PyTorch for five units would take the machine's memory."""
+    out, _ = run("workers.start(64, 'colorsys'); print(workers._size); pids(range(6), jobs=64); print(workers._size)")
+    assert out.split()[-2:] == ["4", "6"]
+
+
 def test_one_unit_alone_goes_to_workers_that_run(run):
     """They have imported what it needs; starting some for it would take longer than computing it here."""
     out, _ = run("print(pids([1])[0] == [os.getpid()]); pids([2, 3]); print(pids([4])[0] == [os.getpid()])")
