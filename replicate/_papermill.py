@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from filelock import FileLock
 from ipykernel.kernelspec import get_kernel_dict
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from papermill.engines import NotebookExecutionManager
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
@@ -35,6 +37,7 @@ from replicate.execute import Job, keep_failed, last_lines
 from replicate.parameters import INJECTED_TAG
 
 KERNEL = "python3"
+SAVE_SECONDS = 10  # between two saves of a notebook that runs; papermill saves twice a cell, which takes seconds in all
 OUTPUT_TIMEOUT = 60  # seconds to wait for the last outputs of a finished cell, instead of 4
 _OPTIONS = {
     "kernel_name": KERNEL,  # whatever the notebook names
@@ -78,6 +81,7 @@ def main(scratch: Path) -> None:
     job = Job(**json.loads((scratch / "job.json").read_text()))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # unwind, so that the kernel is shut down
     threading.Thread(target=_follow_parent, args=(threading.get_ident(),), daemon=True).start()
+    NotebookExecutionManager.save = _seldom(NotebookExecutionManager.save)
     progress = _Progress()
     _write_kernelspec(scratch / "kernels" / KERNEL)
     try:
@@ -86,6 +90,17 @@ def main(scratch: Path) -> None:
         keep_failed(job)
         raise
     (scratch / "result.json").write_text(json.dumps({**problem, "cells": progress.cells}))
+
+
+def _seldom(save: Callable[..., None]) -> Callable[..., None]:
+    """Return papermill's ``save`` so that it saves at most every `SAVE_SECONDS`, and when the notebook has ended."""
+
+    def save_seldom(self: NotebookExecutionManager, **kwargs: Any) -> None:
+        waited = (self.now() - self.last_save_time).total_seconds()
+        if self.end_time is not None or waited >= SAVE_SECONDS:
+            save(self, **kwargs)
+
+    return save_seldom
 
 
 def _follow_parent(main: int) -> None:

@@ -73,7 +73,7 @@ def library_versions(name: str) -> dict[str, str]:
         tops |= {m.split(".")[0] for m in _imports(path, _stamp(path))}
     owners = _distributions()
     wanted = {dist for top in tops if top not in sys.stdlib_module_names for dist in owners.get(top, ())}
-    return {dist: version(dist) for dist in sorted(wanted) if dist != "replicate-papers"}
+    return {dist: _version(dist) for dist in sorted(wanted) if dist != "replicate-papers"}
 
 
 def changed(old: dict[str, str], new: dict[str, str]) -> list[str]:
@@ -122,6 +122,9 @@ def _absolute(node: ast.ImportFrom, path: Path | None) -> str:
     parts = [_TOP, *path.relative_to(PACKAGE).parts[:-1]]
     base = parts[: len(parts) - node.level + 1]
     return ".".join([*base, *([node.module] if node.module else [])])
+
+
+_version = cache(version)  # each call reads a file
 
 
 @cache

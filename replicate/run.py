@@ -12,8 +12,9 @@ result when the notebook has ended. Opened in Jupyter it shows the same things a
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
-from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -21,12 +22,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from replicate import atomic, datasets, machine, manifest, paper, workers
+from replicate import atomic, collector, datasets, machine, manifest, paper, workers
 from replicate import device as devices
 from replicate import sweep as sweeps
 from replicate.claims import judge_all, scorecard
 from replicate.cluster import Link
 from replicate.errors import UserError, nearest
+from replicate.figure_files import FigureFiles
 from replicate.limits import Limits
 from replicate.measurement import Measurement
 from replicate.paths import unit_cache_dir
@@ -62,6 +64,7 @@ class Run:
         self.device = self.link.device if self.link else devices.resolve(device)
         self.jobs = jobs or sweeps.default_jobs()
         self.directory = Path(os.environ[DIRECTORY]) if os.environ.get(DIRECTORY) else None
+        self._figures = FigureFiles(self.directory / "figures", self.paper.slug) if self.directory else None
         self._measured: dict[str, Measurement] = {}
         self._costs: dict[str, sweeps.Cost] = {}
         self._started = time.time()
@@ -70,7 +73,7 @@ class Run:
     def from_notebook(cls, slug: str, variables: Mapping[str, object]) -> "Run":
         """Start a run from a notebook's ``globals()``: its parameters cell decides everything.
 
-        Where nothing of the paper was computed before, workers start while the notebook goes on importing.
+        The notebook's imports begin here; where nothing of the paper was computed before, workers import beside it.
 
         Raises:
             UserError: the notebook sets no value for a parameter of the preset.
@@ -81,8 +84,12 @@ class Run:
             raise UserError(f"the parameters cell of {slug} lacks {', '.join(missing)}: add 'name = None  # meaning'")
         shared = {"preset": preset, "seed": variables["seed"], "device": variables["device"]}
         run = cls(slug, **shared, **{name: variables[name] for name in names})
+        experiments = f"replicate.papers.{slug}.experiments"
         if run.link is None and run.device == "cpu" and not (unit_cache_dir() / slug).exists():
-            workers.start(run.jobs, f"replicate.papers.{slug}.experiments")
+            workers.start(run.jobs, experiments)
+        with collector.paused(), suppress(ImportError):  # shown by the cell that needs it
+            for module in ("matplotlib.pyplot", experiments):
+                import_module(module)
         return run
 
     def sweep(self, unit: sweeps.Unit, configs: Iterable[sweeps.Config], *, replicates=1, jobs=None) -> pd.DataFrame:
@@ -136,19 +143,8 @@ class Run:
 
     def figure(self, name: str, figure: "Figure | None") -> None:
         """Keep a figure as ``figures/<name>.svg`` and ``.png``, without dates or random ids; None is left out."""
-        if self.directory is None or figure is None:
-            return
-        import matplotlib
-
-        folder = self.directory / "figures"
-        with matplotlib.rc_context({"svg.hashsalt": f"{self.paper.slug}/{name}", "svg.fonttype": "path"}):
-            if (layout := figure.get_layout_engine()) is not None:
-                layout.execute(figure)  # once, before anything is measured
-                figure.set_layout_engine("none")
-            frame = figure.get_tightbbox().padded(matplotlib.rcParams["savefig.pad_inches"])
-            draw = partial(figure.savefig, bbox_inches=frame)
-            atomic.write_with(folder / f"{name}.svg", partial(draw, metadata={"Date": None}))
-            atomic.write_with(folder / f"{name}.png", partial(draw, dpi=150))
+        if self._figures is not None and figure is not None:
+            self._figures.add(figure, name)
 
     def measure(self, claim: str, measurement: Measurement | None) -> None:
         """Record what was measured for a claim; None means it could not be measured."""
@@ -190,8 +186,9 @@ class Run:
 
     def finish(self) -> None:
         """Write ``claims.csv`` and the manifest; the last call of a notebook."""
-        if self.directory is None:
+        if self.directory is None or self._figures is None:
             return
+        self._figures.wait()
         frame = self.claims()
         atomic.write_text(self.directory / "claims.csv", frame.to_csv(index=False, lineterminator="\n"))
         manifest.write(self.directory, self._manifest(frame))

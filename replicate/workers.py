@@ -2,12 +2,16 @@
 
 import atexit
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 import joblib
+from joblib.externals.loky import get_reusable_executor
+
+from replicate import collector
 
 _FIRST = 4  # workers started before it is known how many units there are: each takes a core for seconds, and memory
 _size = 0  # workers of the pool; joblib starts them again when they have died, or ended after a long rest
@@ -40,6 +44,12 @@ def compute(calls: Iterable[tuple], number: int, jobs: int) -> Iterator[Any]:
     return _hand_out(calls, min(jobs, max(number, _size, 2)))  # a pool that shrinks would lose warm workers
 
 
+def submit(function: Callable, *args: Any, **kwargs: Any) -> Future:
+    """Have one call computed beside everything else; there must be workers (`running`)."""
+    _wait()
+    return get_reusable_executor(max_workers=_size, reuse=True).submit(function, *args, **kwargs)
+
+
 def _hand_out(calls: Iterable[tuple], jobs: int) -> Iterator[Any]:
     global _size
     _size = jobs
@@ -56,7 +66,7 @@ def _wait() -> None:
 
 
 def _import(module: str) -> None:
-    with suppress(Exception):  # shown by the unit that needs it
+    with collector.paused(), suppress(Exception):  # shown by the unit that needs it
         import_module(module)
         if "torch" in sys.modules:
             import torch

@@ -12,7 +12,7 @@ from .corpora import Corpus, read_text
 from .frozen import answer_ranks, frozen_rows, transfer_rows
 from .language import LanguageTrial, fit_on_frozen
 from .passage import passage_rows, point_rows
-from .tower_temperatures import hit_row, temperature_rows
+from .tower_temperatures import hit_row, mean_rows, temperature_rows
 from .two_towers import ContrastiveTrial, retrieval_rows
 from .unimodal import UnimodalTrial
 
@@ -78,7 +78,7 @@ def tower_tuning(config: dict, seed: Seed, *, device: str) -> Rows:
     trial = ContrastiveTrial(config, seed, device)
     towers, rules = trial.run()
     rows, _ = retrieval_rows(towers, trial.data.validation, "validation")
-    return [*rows, *temperature_rows(trial, towers, rules)]
+    return [*rows, *mean_rows(trial, towers, rules)]
 
 
 def contrastive(config: dict, seed: Seed, *, device: str) -> Rows:

@@ -22,16 +22,23 @@ _EXTREMES = 10
 
 
 @torch.no_grad()
+def mean_rows(trial: ContrastiveTrial, towers: TwoTowers, rules: dict[str, Any]) -> Rows:
+    """Return the mean temperature of the training anchors of each direction."""
+    pairs = trial.data.train
+    image, text = embeddings(towers, pairs)
+    return [_mean(name, tau) for name, tau in _by_direction(rules, image[0], text).items()]
+
+
+@torch.no_grad()
 def temperature_rows(trial: ContrastiveTrial, towers: TwoTowers, rules: dict[str, Any]) -> Rows:
     """Return the temperatures of training anchors and, for a TempNet, of the test images with the most extreme ones."""
     pairs, rows = trial.data.train, []
     image, text = embeddings(towers, pairs)
     n = len(pairs)
     sizes = _group_sizes(pairs)
-    for direction, anchors in zip(DIRECTIONS, (image[0], text), strict=True):
-        tau = _of_anchors(rules[direction], anchors, n)
+    for direction, tau in _by_direction(rules, image[0], text).items():
         named = {"direction": direction, "split": "train"}
-        rows.append({**named, "metric": "mean tau", "value": float(tau.double().mean()), "n": n})
+        rows.append(_mean(direction, tau))
         if isinstance(rules[direction], FixedTemperature):
             continue
         rows.append({**named, "metric": "Spearman(tau, group size)", "value": rank_correlation(tau, sizes), "n": n})
@@ -80,6 +87,17 @@ def hit_row(ranks: dict[str, Tensor]) -> dict[str, Any]:
     digits = "".join(map(str, hits.tolist()))
     share = float(hits.double().mean() / queries)
     return {"metric": "hits at 1", "value": share, "hits": digits, "queries": queries, "n": len(hits)}
+
+
+def _by_direction(rules: dict[str, Any], image: Tensor, text: Tensor) -> dict[str, Tensor]:
+    """Return tau of every anchor of the first style."""
+    anchors = dict(zip(DIRECTIONS, (image, text), strict=True))
+    return {name: _of_anchors(rules[name], embedded, len(text)) for name, embedded in anchors.items()}
+
+
+def _mean(direction: str, tau: Tensor) -> dict[str, Any]:
+    named = {"direction": direction, "split": "train"}
+    return {**named, "metric": "mean tau", "value": float(tau.double().mean()), "n": len(tau)}
 
 
 def _of_anchors(rule: Any, anchors: Tensor, n: int) -> Tensor:
