@@ -7,6 +7,7 @@ that every code cell has an execution count and that no cell holds an error.
 import itertools
 import json
 import logging
+import math
 import os
 import signal
 import sys
@@ -93,12 +94,14 @@ def main(scratch: Path) -> None:
 
 
 def _seldom(save: Callable[..., None]) -> Callable[..., None]:
-    """Return papermill's ``save`` so that it saves at most every `SAVE_SECONDS`, and when the notebook has ended."""
+    """Return papermill's ``save`` so that it saves at first, at most every `SAVE_SECONDS`, and at the end."""
+    saved = -math.inf
 
     def save_seldom(self: NotebookExecutionManager, **kwargs: Any) -> None:
-        waited = (self.now() - self.last_save_time).total_seconds()
-        if self.end_time is not None or waited >= SAVE_SECONDS:
+        nonlocal saved
+        if self.end_time is not None or time.monotonic() - saved >= SAVE_SECONDS:
             save(self, **kwargs)
+            saved = time.monotonic()
 
     return save_seldom
 

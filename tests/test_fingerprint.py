@@ -116,6 +116,11 @@ def test_library_versions_name_distributions(tree):
     assert library_versions("replicate.absolute") == {"numpy": importlib.metadata.version("numpy")}
 
 
+def test_owners_of_names_are_those_of_the_standard_library():
+    """Read in a third of the time."""
+    assert fingerprint._distributions() == importlib.metadata.packages_distributions()
+
+
 def test_the_package_itself_is_no_library():
     """Its version would change every key at every release; its sources are counted already."""
     assert set(library_versions("replicate.sweep")) >= {"joblib", "numpy", "pandas", "threadpoolctl"}

@@ -107,8 +107,8 @@ def passage(frame: pd.DataFrame) -> Figure | None:
     written = {"ha": "center", "va": "center", "family": "monospace", "rotation": 90 if upright else 0}
     colours = plt.get_cmap("coolwarm")(plt.Normalize(wide["tau"].min(), wide["tau"].max())(wide["tau"]))
     for place, colour in zip(wide.index, colours, strict=True):
-        top.axvspan(place - 0.5, place + 0.5, 0, 1, color=colour, alpha=0.8, linewidth=0)
-        top.text(place, read, names.loc[place, "read"], fontsize=8, color="0.35", **written)
+        top.axvspan(place - 0.5, place + 0.5, 0, 1, color=colour, alpha=0.5, linewidth=0)
+        top.text(place, read, names.loc[place, "read"], fontsize=8, color="0.25", **written)
         top.text(place, predicted, names.loc[place, "predicted"], fontsize=9 if upright else 11, **written)
     top.set(ylim=(0, 1), yticks=[predicted, read], yticklabels=["predicted next", "just read"])
     bottom.bar(wide.index, wide["tau"], 0.8, color=BLUE, alpha=0.6, label="TempNet's tau")

@@ -72,7 +72,7 @@ def sizes(frame: pd.DataFrame) -> Figure | None:
     axes.axhline(0, color="0.6", linewidth=1)
     axes.set(xlabel="rho (nats)", ylabel="rank correlation with group size")
     axes.plot([], [], ".-", color=RED, label="exact tau* on its embeddings")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.18))
     return finish(figure)
 
 

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+import scipy.stats
 import torch
 from torch.nn import functional as F
 
@@ -253,6 +254,12 @@ def test_entropy_and_rank_correlation():
     assert rank_correlation(x, x**3) == pytest.approx(1)
     assert rank_correlation(x, -x) == pytest.approx(-1)
     assert rank_correlation(torch.ones(10), x) == 0
+
+
+def test_rank_correlation_is_scipys_with_ties():
+    """Ties get their mean rank."""
+    a, b = torch.randint(8, (2, 500), generator=torch.Generator().manual_seed(0)).float()
+    assert rank_correlation(a, a + b) == pytest.approx(scipy.stats.spearmanr(a, a + b).statistic, abs=1e-12)
 
 
 def test_pairs_train_and_score_by_token_and_by_character():
