@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cloudpickle
+
 from replicate import atomic, workers
 
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ class FigureFiles:
         if (layout := figure.get_layout_engine()) is not None:
             layout.execute(figure)  # once, before anything is measured
             figure.set_layout_engine("none")
-        if workers.running():
-            written = workers.submit(_write_there, pickle.dumps(figure), _style(), self.folder, name, self.salt)
+        if workers.running() and (packed := _packed(figure)):
+            written = workers.submit(_write_there, packed, _style(), self.folder, name, self.salt)
             self._writing.append((written, figure, name))
         else:
             _write(figure, self.folder, name, self.salt)
@@ -43,6 +45,14 @@ class FigureFiles:
         for written, figure, name in writing:
             if written.exception() is not None:
                 _write(figure, self.folder, name, self.salt)
+
+
+def _packed(figure: "Figure") -> bytes | None:
+    """Return the figure as bytes, lambdas of its axes included; None if something in it cannot travel."""
+    try:
+        return cloudpickle.dumps(figure)
+    except Exception:
+        return None
 
 
 def _write(figure: "Figure", folder: Path, name: str, salt: str) -> None:

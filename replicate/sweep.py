@@ -10,6 +10,7 @@ the number of workers and the order of completion do not show.
 import inspect
 import json
 import os
+import sys
 import time
 import traceback
 import warnings
@@ -25,7 +26,7 @@ import pandas as pd
 import psutil
 from joblib.externals.loky import BrokenProcessPool
 
-from replicate import fingerprint, memory, progress, remote, workers
+from replicate import fingerprint, memory, progress, remote, unit_warnings, workers
 from replicate.cluster import Link
 from replicate.determinism import one_thread, same_sums
 from replicate.errors import StaleCode, UnitFailed
@@ -128,6 +129,8 @@ class Sweeper:
                 failures.append((task, outcome))
         if failures:
             raise UnitFailed(_describe(unit, failures, len(tasks)))
+        if said := unit_warnings.summary(unit.__name__, [results[t.key].warned for t in tasks]):
+            print(said, file=sys.stderr)
         return self._frame(unit, tasks, results), _cost(results.values(), computed=len(todo))
 
     def _ingredients(self, unit: Unit) -> dict[str, Any]:
@@ -206,13 +209,14 @@ def measured(unit: Unit, task: Task, device: str, limits: Limits = NO_LIMITS) ->
     wall, cpu = time.perf_counter(), time.process_time()
     try:
         extra = {"device": device} if _takes_device(unit) else {}
-        with enforced(limits), same_sums() if extra.get("device") == "cuda" else nullcontext():
+        sums = same_sums() if extra.get("device") == "cuda" else nullcontext()
+        with enforced(limits), sums, unit_warnings.kept() as warned:
             rows = plain_rows(unit(deepcopy(task.config), task.seed, **extra))  # units may change their copy
     except UnitLimit as error:
         return f"stopped: {error}"
     except Exception:
         return traceback.format_exc()
-    return UnitResult(rows, time.perf_counter() - wall, time.process_time() - cpu, memory.peak_mib())
+    return UnitResult(rows, time.perf_counter() - wall, time.process_time() - cpu, memory.peak_mib(), warned)
 
 
 def _stored(task: Task, outcome: UnitResult | str, cache: UnitCache, group: str, base) -> UnitResult | str:

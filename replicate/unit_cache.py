@@ -6,7 +6,7 @@ never updated, only added. A file that cannot be read or does not match its own 
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,13 @@ Row = dict[str, object]
 
 @dataclass(frozen=True)
 class UnitResult:
-    """Rows of one unit and what they cost (seconds of wall and CPU time, peak memory in MiB)."""
+    """Rows of one unit, what they cost (seconds of wall and CPU time, peak memory in MiB), what it warned of."""
 
     rows: list[Row]
     wall_seconds: float
     cpu_seconds: float
     peak_mib: float
+    warned: list[str] = field(default_factory=list)
 
 
 class UnitCache:

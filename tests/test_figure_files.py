@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import Future
 
 import matplotlib.pyplot as plt
 import pytest
 
+from replicate import workers
 from replicate.figure_files import FigureFiles
 
 PROGRAM = """
@@ -24,6 +27,7 @@ if __name__ == "__main__":
     figure, axes = plt.subplots(layout="constrained")
     axes.plot([1, 2], label=r"$\\tau$")
     axes.legend()
+    axes.yaxis.set_major_formatter(lambda value, place: f"{{value:g}} m")  # which plain pickle refuses
     files = FigureFiles(Path({folder!r}), "paper")
     files.add(figure, "curve")
     axes.set_title("drawn on after it was kept")
@@ -50,6 +54,16 @@ def test_a_worker_writes_what_this_process_would(tmp_path):
     assert here[1].startswith(b"\x89PNG")
 
 
+def test_a_figure_that_cannot_travel_is_written_here(tmp_path, monkeypatch):
+    """A figure may hold anything, such as a lock."""
+    monkeypatch.setattr(workers, "running", lambda: True)
+    figure = plt.figure()
+    figure.lock = threading.Lock()
+    FigureFiles(tmp_path, "paper").add(figure, "curve")
+    assert (tmp_path / "curve.svg").exists()
+    plt.close("all")
+
+
 def test_a_file_that_cannot_be_written_is_an_error(tmp_path):
     """At once where this process writes."""
     (tmp_path / "figures").write_text("a file where the folder should be")
@@ -60,10 +74,6 @@ def test_a_file_that_cannot_be_written_is_an_error(tmp_path):
 
 def test_what_a_worker_could_not_write_is_tried_here(tmp_path, monkeypatch):
     """And the error, if there is one, is this process's."""
-    from concurrent.futures import Future
-
-    from replicate import workers
-
     lost: Future = Future()
     lost.set_exception(RuntimeError("the worker died"))
     monkeypatch.setattr(workers, "running", lambda: True)
