@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-_NUMBER = re.compile(r"(?<![A-Za-z_])[-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?", re.IGNORECASE)
+_MEASURED = re.compile(
+    r"(?<!\w)[-+]?(?:\d+\.\d*|\d{2,})(?:e[-+]?\d+)?|(?<!\w)[-+]?\de[-+]?\d+", re.IGNORECASE
+)  # not 0 or 1
 _KINDS = 5  # that are spelt out
 
 
@@ -29,19 +31,19 @@ def kept() -> Iterator[list[str]]:
 
 
 def summary(experiment: str, units: Iterable[list[str]]) -> str:
-    """Return what the units of an experiment warned of, a line a kind, numbers left out; "" if nothing.
+    """Return what the units of an experiment warned of, a line a kind, measured numbers left out; "" if nothing.
 
-    >>> print(summary("fits", [["RuntimeWarning: 3 steps"], ["RuntimeWarning: 5 steps"], []]))
+    >>> print(summary("fits", [["RuntimeWarning: k up to 12.5, not 1"], ["RuntimeWarning: k up to 2e+03, not 1"], []]))
     fits: 2 of 3 units warned
-      2 times: RuntimeWarning: # steps
+      2 x RuntimeWarning: k up to #, not 1
     """
     units = list(units)
-    kinds = Counter(_NUMBER.sub("#", message) for unit in units for message in unit)
+    kinds = Counter(_MEASURED.sub("#", message) for unit in units for message in unit)
     if not kinds:
         return ""
     lines = [f"{experiment}: {sum(map(bool, units))} of {len(units)} units warned"]
     shown = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
-    lines += [f"  {number} times: {message}" for message, number in shown[:_KINDS]]
+    lines += [f"  {number} x {message}" for message, number in shown[:_KINDS]]
     if len(shown) > _KINDS:
         lines.append(f"  and {len(shown) - _KINDS} other kinds")
     return "\n".join(lines)

@@ -17,7 +17,7 @@ import warnings
 
 def warn(config, seed):
     for i in range(config["times"]):
-        warnings.warn(f"step {i} of 1e-3 went wrong", RuntimeWarning)
+        warnings.warn(f"step {i + 10} of 1e-3 went wrong", RuntimeWarning)
     return [{"metric": "m", "value": 1.0}]
 """
 
@@ -38,7 +38,7 @@ def test_a_sweep_says_once_what_its_units_warned_of(units, tmp_path, capfd):
     for _ in range(2):
         Sweeper("toy", cache=tmp_path / "units")(units.warn, work)
         said = capfd.readouterr().err
-        assert said == "warn: 2 of 3 units warned\n  4 times: RuntimeWarning: step # of # went wrong\n"
+        assert said == "warn: 2 of 3 units warned\n  4 x RuntimeWarning: step # of # went wrong\n"
 
 
 def test_workers_keep_theirs(units, tmp_path):
@@ -53,7 +53,7 @@ work = [({{"times": n}}, 0) for n in (1, 2)]
 Sweeper("toy", jobs=2, cache=Path({str(tmp_path / "units")!r}))(warning_units.warn, work)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
-    assert done.stderr == "warn: 2 of 2 units warned\n  3 times: RuntimeWarning: step # of # went wrong\n"
+    assert done.stderr == "warn: 2 of 2 units warned\n  3 x RuntimeWarning: step # of # went wrong\n"
 
 
 def test_an_error_is_an_error_still():
@@ -82,6 +82,6 @@ def test_many_kinds_are_counted():
     """Five are spelt out, the most frequent first."""
     lines = unit_warnings.summary("fits", [[f"{'ABCDEFG'[i]}: x"] * (i + 1) for i in range(7)]).splitlines()
     assert lines[0] == "fits: 7 of 7 units warned"
-    assert lines[1] == "  7 times: G: x"
+    assert lines[1] == "  7 x G: x"
     assert lines[-1] == "  and 2 other kinds"
     assert unit_warnings.summary("fits", [[], []]) == ""
