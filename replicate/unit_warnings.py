@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-_MEASURED = re.compile(
-    r"(?<!\w)[-+]?(?:\d+\.\d*|\d{2,})(?:e[-+]?\d+)?|(?<!\w)[-+]?\de[-+]?\d+", re.IGNORECASE
-)  # not 0 or 1
+# not the 0 and 1 of a message's own words
+_MEASURED = re.compile(r"(?<!\w)[-+]?(?:\d+\.\d*|\d{2,})(?:e[-+]?\d+)?|(?<!\w)[-+]?\de[-+]?\d+", re.IGNORECASE)
 _KINDS = 5  # that are spelt out
 
 
