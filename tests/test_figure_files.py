@@ -64,8 +64,9 @@ def test_a_figure_that_cannot_travel_is_written_here(tmp_path, monkeypatch):
     plt.close("all")
 
 
-def test_a_file_that_cannot_be_written_is_an_error(tmp_path):
+def test_a_file_that_cannot_be_written_is_an_error(tmp_path, monkeypatch):
     """At once where this process writes."""
+    monkeypatch.setattr(workers, "running", lambda: False)
     (tmp_path / "figures").write_text("a file where the folder should be")
     with pytest.raises(OSError, match="figures"):
         FigureFiles(tmp_path / "figures", "paper").add(plt.figure(), "curve")
