@@ -9,7 +9,7 @@ from contextlib import contextmanager
 def paused() -> Iterator[None]:
     """Pause the collector; what is there afterwards it never looks at again.
 
-    For imports: what they make stays, and looking through it again and again takes a fifth of their time.
+    For imports: what they make stays, and looking through it again and again takes up to a fifth of their time.
     """
     enabled = gc.isenabled()
     gc.disable()
